@@ -1,0 +1,36 @@
+"""Keys as they stand in a request target: percent-decoded once, and otherwise left alone (RFC 3986, section 2.4)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from minicloud.kv.commands import MAX_KEY_BYTES, key_problem
+from minicloud.web.problems import Problem, bad_request
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def decode_key(raw: bytes) -> str:
+    """Return the key that the rest of a path after ``/kv/`` names.
+
+    ``raw`` holds the bytes of the target exactly as they were sent. Nothing is normalised: ``a//b``, ``a/../b`` and
+    ``%2Fa`` are keys of their own. Raises Problem (400 ``invalid_key``).
+    """
+    key = raw
+    if b"%" in raw:
+        if _BROKEN_ESCAPE.search(raw):
+            raise _invalid_key("a percent sign in a path is followed by two hexadecimal digits")
+        key = unquote_to_bytes(raw)
+    if 0 < len(key) <= MAX_KEY_BYTES and key.isascii():
+        text = key.decode("ascii")
+        if text.isprintable():
+            return text
+    problem = key_problem(key)
+    if problem is not None:
+        raise _invalid_key(problem)
+    return key.decode("utf-8")
+
+
+def _invalid_key(detail: str) -> Problem:
+    return bad_request("invalid_key", "Invalid key", detail)

@@ -1,0 +1,87 @@
+"""Every bound and time limit of the HTTP side, with its unit and its reason."""
+
+from __future__ import annotations
+
+# Connections
+
+MAX_CONNECTIONS = 900
+"""Open connections at once: below the usual soft limit of 1,024 open files, with room for peers, log and snapshots."""
+
+HEADER_DEADLINE_S = 10.0
+"""From the first byte of a request to the end of its header, however slowly the bytes drip in."""
+
+BODY_DEADLINE_S = 60.0
+"""From the end of the header to the end of the body: 8 MiB at 140 kB/s."""
+
+IDLE_DEADLINE_S = 75.0
+"""Between two requests of a connection. Longer than FORWARD_IDLE_S, so that a follower never reuses a connection
+that its leader is about to close."""
+
+CLOSE_DEADLINE_S = 60.0
+"""How long a connection that we close may take to fetch the rest of its answer, before it is cut."""
+
+DRAIN_DEADLINE_S = 5.0
+"""How long the body of a refused request is read and thrown away: closing with unread bytes makes the kernel send a
+reset, which can overtake the answer."""
+
+DRAIN_LIMIT_BYTES = 16 * 1024 * 1024
+"""How much of it is thrown away: twice the largest value that a configuration can allow."""
+
+STOP_LINGER_S = 0.3
+"""How long a site that stops still waits for requests on idle connections: longer than a round trip and a client's work
+between two requests. A request that is on its way while its connection is closed gets a reset for an answer, and whoever
+sent it cannot know what became of it; an answer with ``Connection: close`` ends a busy connection without that."""
+
+SWEEP_INTERVAL_S = 1.0
+"""How often deadlines are looked at. One timer for all connections costs less than two timers a request."""
+
+# Requests
+
+MAX_BUFFERED_BODY_BYTES = 256 * 1024 * 1024
+"""Bodies of all requests that are being received or answered, together. More gets 503."""
+
+MAX_JSON_BODY_BYTES = 64 * 1024
+"""Body of an admin request, and of a request whose body means nothing."""
+
+MAX_REQUEST_ID_BYTES = 128
+"""Longest ``X-Request-ID`` that is echoed."""
+
+MAX_QUERY_BYTES = 4096
+"""Longest query string; everything that a route knows fits many times."""
+
+MAX_CONDITION_TAGS = 64
+"""Entity tags in one If-Match or If-None-Match."""
+
+DEFAULT_TIMEOUT_S = 10.0
+"""How long a request waits for the cluster where the client did not say."""
+
+MAX_TIMEOUT_S = 300.0
+"""Longest wait that ``?timeout=`` can ask for: it holds a connection."""
+
+# Forwarding
+
+FORWARD_CONNECT_TIMEOUT_S = 2.0
+"""To connect to the leader; peers are near."""
+
+FORWARD_MARGIN_S = 2.0
+"""How much longer than the leader the follower waits, so that the leader's own answer wins the race."""
+
+FORWARD_IDLE_S = 30
+"""How long an unused connection to the leader is kept."""
+
+FORWARD_CONNECTIONS = 128
+"""Connections to the leader that are kept for reuse."""
+
+MAX_FORWARDS = 512
+"""Requests on their way to the leader at once; more get 503."""
+
+MAX_FORWARD_ANSWER_BYTES = 1024 * 1024
+"""Longest answer to a write that is relayed; real ones are a few hundred bytes."""
+
+# Pages
+
+MAX_STATIC_FILE_BYTES = 4 * 1024 * 1024
+"""Largest file of the dashboard; they are held in memory."""
+
+MAX_STATIC_FILES = 256
+"""How many files the dashboard may have."""
