@@ -1,0 +1,8 @@
+import pytest
+
+from tests.client.network import Network
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
