@@ -1,0 +1,123 @@
+"""Options before the verb and after it, the environment, and the token."""
+
+from pathlib import Path
+
+import pytest
+
+from minicloud.cli import main
+from tests.cli.conftest import Cloudctl
+from tests.client.network import Network, found
+
+A, B = "127.0.0.1:9001", "127.0.0.1:9002"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-server", "http://127.0.0.1:9002", "get", "k"),
+        ("-server=http://127.0.0.1:9002", "get", "k"),
+        ("get", "k", "-server", "http://127.0.0.1:9002"),
+        ("get", "-server=http://127.0.0.1:9002", "k"),
+        ("--server", "http://127.0.0.1:9002", "get", "k"),
+        ("--server=127.0.0.1:9002", "get", "k"),
+        ("-s", "127.0.0.1:9002", "get", "k"),
+        ("-s127.0.0.1:9002", "get", "k"),
+        ("get", "k", "-s", "127.0.0.1:9002"),
+        ("-server", "127.0.0.1:1,127.0.0.1:9002", "get", "k"),
+        ("-s", "127.0.0.1:1", "-s", "127.0.0.1:9002", "get", "k"),
+        ("-server", A, "get", "k", "-server", B),
+    ],
+)
+def test_the_server_can_be_named_in_each_of_these_ways(
+    network: Network, cloudctl: Cloudctl, arguments: tuple[str, ...]
+) -> None:
+    network.serve(B, found(b"v", 1))
+    assert cloudctl(*arguments).out == b"v"
+
+
+def test_the_environment_names_servers_where_the_command_line_does_not(
+    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINICLOUD_SERVER", f"127.0.0.1:1,{B}")
+    network.serve(B, always=found(b"b", 1))
+    network.serve(A, always=found(b"a", 1))
+    assert cloudctl("get", "k").out == b"b"
+    assert cloudctl("get", "k", "-server", A).out == b"a"
+
+
+def test_the_token_comes_from_a_file_or_else_from_the_environment(
+    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    network.serve(A, always=found(b"v", 1))
+    file = tmp_path / "token"
+    file.write_bytes(b"from-file\r\n")
+    monkeypatch.setenv("AUTH_TOKEN", "from-environment\n")
+    cloudctl("get", "k")
+    cloudctl("get", "k", "--token-file", str(file))
+    assert [seen.headers["authorization"] for seen in network.seen] == ["Bearer from-environment", "Bearer from-file"]
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"two\nlines", b"\xff", b"x" * 5000])
+def test_a_file_that_holds_no_token_is_refused(cloudctl: Cloudctl, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    ended = cloudctl("get", "k", "--token-file", str(file))
+    assert ended.status == 2
+    assert "expected to hold a token" in ended.err
+
+
+def test_a_token_file_that_is_not_there_is_a_usage_error(cloudctl: Cloudctl) -> None:
+    ended = cloudctl("--token-file", "nowhere", "get", "k")
+    assert ended.status == 2
+    assert "cannot read 'nowhere'" in ended.err
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "301", "soon"])
+def test_a_time_limit_is_a_positive_number_of_seconds(cloudctl: Cloudctl, timeout: str) -> None:
+    ended = cloudctl("get", "k", f"--timeout={timeout}")
+    assert ended.status == 2
+    assert "is not a number of seconds" in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("get",),
+        ("get", ""),
+        ("delete", "\ud800"),
+        ("get", "a", "b"),
+        ("put", "k", "v", "--if-absent", "--if-revision", "3"),
+        ("put", "k", "v", "--if-revision", "x"),
+        ("-o", "xml", "get", "k"),
+        (),
+    ],
+)
+def test_wrong_usage_ends_in_two_with_words_on_stderr(cloudctl: Cloudctl, arguments: tuple[str, ...]) -> None:
+    ended = cloudctl(*arguments)
+    assert (ended.status, ended.out) == (2, b"")
+    assert "Usage: cloudctl" in ended.err
+
+
+def test_a_value_that_looks_like_an_option_gets_a_hint(network: Network, cloudctl: Cloudctl) -> None:
+    assert "put -- before it" in cloudctl("put", "k", "-5").err
+    network.serve(A, found(b"v", 1))
+    assert cloudctl("get", "--", "-5").out == b"v"
+    assert network.seen[0].uri.startswith("/kv/-5?")
+
+
+@pytest.mark.parametrize("verb", [(), ("put",), ("get",), ("members",), ("transfer",)])
+def test_help_is_there_for_every_verb(cloudctl: Cloudctl, verb: tuple[str, ...]) -> None:
+    for option in ("--help", "-h"):
+        ended = cloudctl(*verb, option)
+        assert ended.status == 0
+        assert ended.out.startswith(b"Usage: cloudctl")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(main.cli, "main", broken)
+    with pytest.raises(ZeroDivisionError):
+        main.run(["get", "k"])

@@ -1,0 +1,179 @@
+"""``cloudctl`` against three real nodes: the walkthrough of the README, and what happens when nodes go away."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+from tests.harness.processes import NodeProcess, Nodes, nodes_in, run
+
+CLOUDCTL = (sys.executable, "-m", "minicloud.cli")
+PATIENCE_S = 30
+
+
+@frozen
+class Cluster:
+    nodes: Nodes
+    started: dict[str, NodeProcess]
+
+    @property
+    def servers(self) -> str:
+        return ",".join(f"http://127.0.0.1:{node.port}" for node in self.started.values())
+
+    def server(self, node_id: str) -> str:
+        return f"http://127.0.0.1:{self.started[node_id].port}"
+
+    def cloudctl(self, *arguments: str, server: str = "", **variables: str) -> Any:
+        where = server or self.servers
+        return run(self.nodes.folder, CLOUDCTL, *arguments, MINICLOUD_SERVER=where, **variables)
+
+    def document(self, *arguments: str) -> Any:
+        done = self.cloudctl("-o", "json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def leader(self) -> str:
+        """Return the id of the leader, once there is one."""
+        return self.wait_for(lambda members: [m["node_id"] for m in members if m["is_leader"]])[0]
+
+    def followers(self) -> list[str]:
+        leader = self.leader()
+        return [node_id for node_id in self.started if node_id != leader]
+
+    def wait_for(self, found: Any) -> Any:
+        """Return what ``found`` finds in the members, once it does."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            done = self.cloudctl("-o", "json", "members")
+            if done.returncode == 0 and (result := found(json.loads(done.stdout)["members"])):
+                return result
+            assert time.monotonic() < deadline, done.stdout + done.stderr
+            time.sleep(0.1)
+
+
+def start(nodes: Nodes, **keys: object) -> Cluster:
+    config, port = nodes.write_config("node1", bootstrap=True, **keys)
+    started = {"node1": nodes.start(config, port)}
+    for name in ("node2", "node3"):
+        config, follower_port = nodes.write_config(name, join_url=f"http://127.0.0.1:{port}", **keys)
+        started[name] = nodes.start(config, follower_port)
+    for node in started.values():
+        node.wait_ready()
+    cluster = Cluster(nodes, started)
+    cluster.wait_for(lambda members: [m["suffrage"] for m in members] == ["Voter"] * 3)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for tests that leave it as it was."""
+    with nodes_in(tmp_path_factory.mktemp("shared")) as nodes:
+        yield start(nodes)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster to do harm to."""
+    with nodes_in(tmp_path) as nodes:
+        yield start(nodes)
+
+
+@pytest.mark.parametrize("node_id", ["node1", "node2", "node3"])
+def test_the_walkthrough_works_through_every_node(shared: Cluster, node_id: str) -> None:
+    server = shared.server(node_id)
+    assert "created, revision" in shared.cloudctl("put", "foo", "bar", server=server).stdout
+    assert shared.cloudctl("get", "foo", server=server).stdout == "bar"
+    assert "deleted, revision" in shared.cloudctl("-server", server, "delete", "foo").stdout
+    gone = shared.cloudctl("get", "foo", f"-server={server}")
+    assert (gone.returncode, gone.stdout, gone.stderr) == (3, "", "cloudctl: Key not found\n")
+    members = shared.cloudctl("members", server=server)
+    assert members.returncode == 0
+    assert "lag" in members.stdout.splitlines()[0]
+    assert "-" not in [line.split()[5] for line in members.stdout.splitlines()[1:]], "the leader knows every lag"
+    status = shared.cloudctl("status", server=server).stdout
+    assert [line.split()[0] for line in status.splitlines()[1:]] == ["node1", "node2", "node3"]
+    assert status.count("Leader") == 1
+
+
+@pytest.mark.parametrize("key", ["a//b", "a/../b", "%2Fx", "ключ", "..", "-5", "x" * 1024])
+def test_every_key_can_be_used(shared: Cluster, key: str) -> None:
+    follower = shared.server(shared.followers()[0])
+    assert shared.cloudctl("put", "--", key, "v", server=follower).returncode == 0
+    assert shared.cloudctl("get", "--", key, server=follower).stdout == "v"
+
+
+@pytest.mark.parametrize("key", ["x" * 1025, "a\nb"])
+def test_a_bad_key_is_an_error_in_words(shared: Cluster, key: str) -> None:
+    refused = shared.cloudctl("put", key, "v")
+    assert refused.returncode == 1
+    assert "a key has" in refused.stderr
+
+
+def test_conditions(shared: Cluster) -> None:
+    revision = shared.document("put", "once", "1", "--if-absent")["revision"]
+    assert shared.cloudctl("put", "once", "2", "--if-absent").returncode == 4
+    assert shared.cloudctl("put", "once", "2", "--if-revision", str(revision)).returncode == 0
+    late = shared.cloudctl("delete", "once", "--if-revision", str(revision))
+    assert late.returncode == 4
+    assert "the key is at revision" in late.stderr
+
+
+def test_leadership_moves_on_request(shared: Cluster) -> None:
+    target = shared.followers()[0]
+    moved = shared.cloudctl("transfer", target)
+    assert (moved.returncode, moved.stdout) == (0, f"{target}: leads now\n")
+    assert shared.leader() == target
+    assert shared.cloudctl("transfer", shared.leader(), "--timeout", "5").returncode in (0, 4)
+    assert shared.cloudctl("remove", "nobody").returncode == 3
+
+
+def test_a_node_joins_by_hand_and_leaves(shared: Cluster) -> None:
+    config, port = shared.nodes.write_config("node4")
+    shared.nodes.start(config, port).wait_for("/livez")
+    raft_addr = json.loads((shared.nodes.folder / config).read_text().partition("raft_addr: ")[2].partition("\n")[0])
+    joined = shared.cloudctl("join", "node4", raft_addr, "--http-addr", f"127.0.0.1:{port}")
+    assert joined.returncode == 0, joined.stderr
+    shared.wait_for(lambda members: [m for m in members if m["node_id"] == "node4" and m["suffrage"] == "Voter"])
+    assert shared.cloudctl("put", "four", "4", server=f"127.0.0.1:{port}").returncode == 0
+    assert shared.cloudctl("remove", "node4").returncode == 0
+    assert shared.wait_for(lambda members: len(members) == 3)
+
+
+def test_the_token_is_asked_for_and_follows_to_the_leader(tmp_path: Path) -> None:
+    with nodes_in(tmp_path) as nodes:
+        cluster = start(nodes, auth_token="secret")
+        follower = cluster.server(cluster.followers()[0])
+        refused = cluster.cloudctl("put", "k", "v", server=follower)
+        assert refused.returncode == 1
+        assert "AUTH_TOKEN" in refused.stderr
+        assert cluster.cloudctl("put", "k", "v", server=follower, AUTH_TOKEN="secret").returncode == 0
+        assert cluster.cloudctl("get", "k", server=follower).stdout == "v"
+
+
+def test_a_killed_leader_is_replaced_and_shown_as_unreachable(cluster: Cluster) -> None:
+    killed = cluster.leader()
+    cluster.started[killed].process.kill()
+    assert cluster.cloudctl("put", "after", "all").returncode == 0
+    assert cluster.cloudctl("get", "after").stdout == "all"
+    rows = {line.split()[0]: line for line in cluster.cloudctl("status").stdout.splitlines()}
+    assert "unreachable" in rows[killed]
+    assert "connection refused" in rows[killed]
+    assert "Voters: 3. More that may fail before the cluster stops: 0." in cluster.cloudctl("members").stderr
+
+
+def test_without_a_majority_nothing_is_answered_but_what_is_stale(cluster: Cluster) -> None:
+    assert cluster.cloudctl("put", "k", "v").returncode == 0
+    survivor, *others = cluster.followers()[0], cluster.followers()[1], cluster.leader()
+    server = cluster.server(survivor)
+    for node_id in others:
+        cluster.started[node_id].process.kill()
+    assert cluster.cloudctl("put", "k", "w", "--timeout", "3", server=server).returncode in (5, 6)
+    read = cluster.cloudctl("get", "k", "--timeout", "3", server=server)
+    assert (read.returncode, read.stdout) == (5, "")
+    assert "Try:" in read.stderr
+    assert cluster.cloudctl("get", "k", "--stale", server=server).stdout == "v"
