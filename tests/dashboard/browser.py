@@ -1,0 +1,192 @@
+"""A headless Chromium, driven over its DevTools pipe (a file descriptor each way, messages end with NUL)."""
+
+import base64
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+
+ANSWER_S = 20.0
+"""Longest wait for one command; a busy machine starts a browser slowly."""
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+)
+
+
+def find_browser() -> str | None:
+    """Return the path of a Chromium, or None where there is none that can be driven."""
+    if sys.platform == "win32":
+        return None
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@define(eq=False)
+class Browser(ProcessProtocol):
+    """The process."""
+
+    ended: Deferred[None] = field(factory=Deferred)
+    _buffer: bytes = b""
+    _number: int = 0
+    _waiting: dict[int, Deferred[Any]] = field(factory=dict)
+    pages: dict[str, "Page"] = field(factory=dict)
+    """The open tabs, by session."""
+
+    @classmethod
+    def start(cls, program: str, profile: Path) -> "Browser":
+        browser = cls()
+        command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        descriptors = {0: "w", 1: "r", 2: "r", 3: "w", 4: "r"}
+        reactor.spawnProcess(browser, program, command, env=dict(os.environ), childFDs=descriptors)
+        return browser
+
+    def childDataReceived(self, descriptor: int, data: bytes) -> None:
+        if descriptor != 4:
+            return
+        *messages, self._buffer = (self._buffer + data).split(b"\0")
+        for message in messages:
+            self._received(json.loads(message))
+
+    def _received(self, message: dict[str, Any]) -> None:
+        waiting = self._waiting.pop(message.get("id", 0), None)
+        page = self.pages.get(message.get("sessionId", ""))
+        if waiting is not None:
+            waiting.callback(message)
+        elif page is not None:
+            page.complained(message)
+
+    def processEnded(self, reason: Any) -> None:
+        self.ended.callback(None)
+
+    async def command(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        answer: Deferred[Any] = Deferred()
+        self._waiting[self._number] = answer
+        self.transport.writeToChild(3, json.dumps(message).encode() + b"\0")
+        told = await answer.addTimeout(ANSWER_S, reactor)
+        assert "error" not in told, told
+        return told["result"]
+
+    async def open(self, url: str, width: int = 1280, height: int = 900) -> "Page":
+        target = (await self.command("Target.createTarget", url="about:blank"))["targetId"]
+        session = (await self.command("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
+        page = self.pages[session] = Page(self, session, target)
+        for domain in ("Runtime.enable", "Log.enable", "Page.enable"):
+            await page.command(domain)
+        await page.size(width, height)
+        await page.command("Page.navigate", url=url)
+        await page.until("document.readyState === 'complete'")
+        return page
+
+    async def close_pages(self) -> None:
+        while self.pages:
+            _session, page = self.pages.popitem()
+            await self.command("Target.closeTarget", targetId=page.target)
+
+    async def stop(self) -> None:
+        self.transport.signalProcess("KILL")
+        await self.ended
+
+
+@define(eq=False)
+class Page:
+    """One tab."""
+
+    browser: Browser
+    session: str
+    target: str
+    console: list[str] = field(factory=list)
+    """What the page complained about: errors, and violations of its policy."""
+
+    def complained(self, message: dict[str, Any]) -> None:
+        if message.get("method") == "Runtime.exceptionThrown":
+            self.console.append(str(message["params"]["exceptionDetails"]))
+        elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+            entry = message["params"]["entry"]
+            self.console.append(f"{entry.get('source')}: {entry['text']} {entry.get('url')}")
+
+    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return await self.browser.command(method, self.session, **parameters)
+
+    async def size(self, width: int, height: int) -> None:
+        await self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+
+    async def colours(self, scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self.command("Emulation.setEmulatedMedia", features=features)
+
+    async def evaluate(self, expression: str) -> Any:
+        told = await self.command(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
+        )
+        assert "exceptionDetails" not in told, told["exceptionDetails"]
+        return told["result"].get("value")
+
+    async def until(self, condition: str, within_ms: int = 10_000) -> None:
+        """Wait, in the page, until the condition holds."""
+        waiting = f"""(async () => {{
+            const limit = Date.now() + {within_ms};
+            while (!({condition})) {{
+                if (Date.now() > limit) return document.body.innerText;
+                await new Promise((resolve) => setTimeout(resolve, 20));
+            }}
+            return null;
+        }})()"""
+        seen = await self.evaluate(waiting)
+        assert seen is None, f"{condition} does not come true; the page shows:\n{seen}"
+
+    async def text(self, element: str) -> str:
+        return await self.evaluate(f"document.getElementById({json.dumps(element)}).textContent")
+
+    async def fill(self, element: str, text: str) -> None:
+        """Put text into a field, as typing does."""
+        await self.evaluate(
+            f"""(() => {{
+                const field = document.getElementById({json.dumps(element)});
+                field.focus();
+                field.value = {json.dumps(text)};
+                field.dispatchEvent(new Event("input", {{bubbles: true}}));
+            }})()"""
+        )
+
+    async def click(self, element: str) -> None:
+        await self.evaluate(f"document.getElementById({json.dumps(element)}).click()")
+
+    async def press(self, key: str, code: int, modifiers: int = 0) -> None:
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            more = {"text": text} if text and kind == "keyDown" and not modifiers else {}
+            await self.command(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                modifiers=modifiers,
+                **more,
+            )
+
+    async def screenshot(self, path: Path, full: bool = True) -> None:
+        told = await self.command("Page.captureScreenshot", format="png", captureBeyondViewport=full)
+        path.write_bytes(base64.b64decode(told["data"]))
