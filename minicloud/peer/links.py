@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -19,7 +19,7 @@ from minicloud.peer.handshake import Cause, Denial, Failed
 from minicloud.peer.identity import LocalPeer
 from minicloud.peer.interface import PeerAddress, PeerEvents
 from minicloud.peer.link import KEEP_ALIVE_INTERVAL_S, Link
-from minicloud.peer.making import LinkMaker
+from minicloud.peer.making import LinkMaker, fresh_nonce
 from minicloud.peer.tls import PeerTls
 from minicloud.raft.messages import Message
 from minicloud.wire.messages import encode_message
@@ -46,6 +46,7 @@ class PeerLinks:
         tls: PeerTls | None = None,
         log: Logger | None = None,
         endpoints: Endpoints | None = None,
+        new_nonce: Callable[[], str] = fresh_nonce,
     ) -> None:
         """Prepare the links of one node.
 
@@ -58,6 +59,7 @@ class PeerLinks:
             tls: files for mutual TLS; None where links go without.
             log: where to say what is wrong; this module's own by default.
             endpoints: how to connect, in the place of TCP on ``reactor`` (and of ``tls``).
+            new_nonce: makes the nonce of each handshake; only a simulation, which must repeat itself, has its own.
 
         Raises:
             PeerTlsError: a file for TLS cannot be used.
@@ -71,7 +73,7 @@ class PeerLinks:
         self._complaints = Complaints(reactor, self._log)
         self._admission = Admission(local, events)
         ways: Endpoints = endpoints if endpoints is not None else TcpEndpoints(reactor, tls)
-        self._maker = LinkMaker(reactor, local, secret, jitter, ways, self)
+        self._maker = LinkMaker(reactor, local, secret, jitter, new_nonce, ways, self)
         self._diallers: dict[str, Dialler] = {}
         self._accepted: dict[str, Link] = {}
         """By node id, the newest established link that this peer dialled."""

@@ -37,6 +37,7 @@ class LinkMaker:
     local: LocalPeer
     secret: bytes
     jitter: random.Random
+    new_nonce: Callable[[], str]
     endpoints: Endpoints
     owner: Owner
 
@@ -44,7 +45,7 @@ class LinkMaker:
         """Return what keeps a link to that peer, once it is started."""
 
         def begin(names: CertificateNames) -> DiallerHandshake:
-            return DiallerHandshake(self.local, self.secret, node_id, made.address.instance_id, _nonce(), names)
+            return DiallerHandshake(self.local, self.secret, node_id, made.address.instance_id, self.new_nonce(), names)
 
         def attempt_failed(failure: Failure) -> None:
             error = failure.value
@@ -70,7 +71,7 @@ class LinkMaker:
         """
 
         def begin(names: CertificateNames) -> AcceptorHandshake:
-            return AcceptorHandshake(self.local, self.secret, _nonce(), names, admit)
+            return AcceptorHandshake(self.local, self.secret, self.new_nonce(), names, admit)
 
         return self.endpoints.listen(raft_addr, _Acceptor(lambda: Link(self.owner, self.reactor, begin)))
 
@@ -88,5 +89,6 @@ class _Acceptor(Factory):
         return self._make_link()
 
 
-def _nonce() -> str:
+def fresh_nonce() -> str:
+    """Return what makes a handshake unlike every other one: hex digits from the operating system's random source."""
     return secrets.token_hex(NONCE_BYTES)
