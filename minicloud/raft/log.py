@@ -157,6 +157,7 @@ class RaftLog:
     def _push(self, entry: Entry) -> None:
         self._entries.append(entry)
         self.byte_size += entry_bytes(entry)
-        if entry.kind is EntryKind.CONFIGURATION:
+        if entry.kind is EntryKind.CONFIGURATION and entry.index > self.configuration_index:
+            # An older one, of an entry kept behind a snapshot, would come after the one that the snapshot brings.
             assert entry.configuration is not None
             self._configurations.append((entry.index, entry.configuration))

@@ -99,6 +99,22 @@ def test_configurations_are_known_by_index() -> None:
     assert behind.configuration_at(2) == (4, voters("abc"))
 
 
+def test_a_configuration_kept_behind_a_snapshot_is_older_than_the_one_that_it_brings() -> None:
+    """Thesis, section 4.1: the newest configuration in the log is in force."""
+    kept = [
+        configuration_entry(3, "ab"),
+        entry(4),
+        configuration_entry(5, "abc"),
+        entry(6),
+        configuration_entry(7, "bc"),
+    ]
+    again = RaftLog(meta(6, node_ids="abc", configuration_index=5), [entry(2), *kept])
+    assert (again.configuration_index, again.configuration.voters) == (7, ("b", "c"))
+    assert [index for index, _ in again._configurations] == [5, 7]
+    again.truncate_from(7)
+    assert (again.configuration_index, again.configuration.voters) == (5, ("a", "b", "c"))
+
+
 def test_a_log_begins_behind_its_snapshot_or_with_the_entries_kept() -> None:
     """Paper, section 7: the oldest entry kept lends its index and its term."""
     assert RaftLog(meta(5, 2), ()).last_term == 2
