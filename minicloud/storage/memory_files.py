@@ -122,9 +122,20 @@ class MemoryFiles:
 
     # What a test does
 
-    def fail_sync(self, after: int = 0) -> None:
-        """Make one sync of a file or folder fail with EIO: the next one, or one after so many good ones."""
+    def fail_sync(self, after: int | None = 0) -> None:
+        """Make one sync of a file or folder fail with EIO: the next one, or one after so many good ones; None: none."""
         self._syncs_until_failure = after
+
+    @property
+    def used_bytes(self) -> int:
+        """How much is on the disk, in bytes."""
+        return used_bytes(self._root)
+
+    def is_synced(self, path: str) -> bool:
+        """Return whether a file, as it is read now, would be there after a power loss."""
+        folder, name = self._parent(path)
+        file = self._file(path)
+        return not file.unsynced and folder.durable.get(name) is file
 
     def flip(self, path: str, offset: int, mask: int = 0xFF) -> None:
         """Damage one byte of a file, on disk and in memory."""
