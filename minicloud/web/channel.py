@@ -17,6 +17,7 @@ from minicloud.web.limits import (
     DRAIN_LIMIT_BYTES,
     HEADER_DEADLINE_S,
     IDLE_DEADLINE_S,
+    MAX_LENGTH_DIGITS,
 )
 from minicloud.web.problems import Problem, bad_request
 from minicloud.web.request import Request
@@ -105,9 +106,15 @@ class Channel(HTTPChannel):
         self.reject(self._header_too_large())
 
     def _header_too_large(self) -> Problem:
-        return Problem(
-            431, "header_too_large", "Header too large", f"A header has at most {self.totalHeadersSize} bytes here."
-        )
+        limits = f"{self.totalHeadersSize} bytes and {self.maxHeaders} lines"
+        return Problem(431, "header_too_large", "Header too large", f"A header has at most {limits} here.")
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """Refuse a length that no number of bytes has, before Twisted makes a number of it: Python's int refuses loudly."""
+        if header == b"Content-Length" and len(data) > MAX_LENGTH_DIGITS:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return super()._maybeChooseTransferDecoder(header, data)
 
     def allHeadersReceived(self) -> None:
         """Decide on a request before its body is read."""

@@ -43,6 +43,9 @@ MAX_BUFFERED_BODY_BYTES = 256 * 1024 * 1024
 MAX_JSON_BODY_BYTES = 64 * 1024
 """Body of an admin request, and of a request whose body means nothing."""
 
+MAX_LENGTH_DIGITS = 19
+"""Digits of a Content-Length: those of the largest number of 63 bits."""
+
 MAX_REQUEST_ID_BYTES = 128
 """Longest ``X-Request-ID`` that is echoed."""
 

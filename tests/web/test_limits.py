@@ -276,6 +276,8 @@ def test_without_connections_no_timer_runs(scripted):
         b"GET /kv/a HTTP/1.1\r\nHost 127.0.0.1\r\n\r\n",
         b"GET /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n",
         b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " + b"0" * 5000 + b"1\r\n\r\nx",
         b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"PUT /kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n\r\n",
