@@ -121,6 +121,13 @@ def _one_line(problem: object) -> str:
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 without its leniency towards a key that stands twice: the last one would win in silence."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make a value, and say where it stands if there is none such (the 45th of a month, say)."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
 
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()

@@ -76,7 +76,7 @@ def test_a_bad_key_is_named_with_what_was_expected(complaint, text: str, line: s
         ("[a]: b\n", "line 1, column 1: expected valid YAML: a list or a mapping is no key"),
         ("a: !!python/object:os.system {}\n", "line 1, column 4: expected valid YAML: could not determine"),
         ("a: &a {b: *a}\n", "line 1, column 4: expected valid YAML: found unconstructable recursive node"),
-        ("a: 2001-99-99\n", "expected valid YAML: month must be in 1..12"),
+        ("a: 2001-99-99\n", "line 1, column 4: expected valid YAML: month must be in 1..12"),
         (b"node_id: \xff\xfe\xfd\n", "expected valid YAML: "),
         ("listen_addr: 127.0.0.1:9001\n", "node_id: expected a name for this node, 1 to 64 of A-Z a-z 0-9 . _ -, got"),
         ("node_id: 7\nlisten_addr: a:1\n", "node_id: expected a string"),
