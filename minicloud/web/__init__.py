@@ -3,5 +3,5 @@
 From the wire inwards: ``channel`` (deadlines, malformed requests), ``request`` (one request: its head, its bounded
 body, its answer), ``gate`` (who may ask, before a body is read), ``app`` (the routes), ``reads``, ``writes``,
 ``membership``, ``cluster`` and ``pages`` (what each route means), ``forwarding`` (one hop to the leader), ``problems``
-(every error, as RFC 9457 JSON). ``site.make_site`` puts them together.
+(every error, as RFC 9457 JSON). ``app.make_site`` puts them together.
 """
