@@ -69,6 +69,7 @@ class NodeGauges(Collector):
         yield _gauge("raft_snapshot_size_bytes", "Size of the newest snapshot on disk.", self.storage.snapshot_bytes)
         yield _gauge("kv_keys", "Keys in this node's store.", len(self.node.store))
         yield _gauge("kv_bytes", "Bytes of the keys and values in this node's store.", self.node.store.bytes_used)
+        yield _gauge("kv_watchers", "Clients that watch keys; none, as long as there is nothing to watch with.", 0)
         yield from _peers(status.node_id, self.node.members())
 
 

@@ -10,6 +10,10 @@ from minicloud.raft.configuration import Member
 class NodeError(Exception):
     """Base of what a caller of the node must expect."""
 
+    def __str__(self) -> str:
+        """Return why, where more is known than the class says."""
+        return str(getattr(self, "detail", ""))
+
 
 @define(eq=False)
 class NotLeader(NodeError):
@@ -60,6 +64,13 @@ class UnknownMember(NodeError):
 @define(eq=False)
 class QuorumAtRisk(NodeError):
     """The change would leave fewer healthy voters than a majority."""
+
+    detail: str
+
+
+@define(eq=False)
+class ChangeRefused(NodeError):
+    """The change cannot be made, with or without force."""
 
     detail: str
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from minicloud.node.driver import Driver
 from minicloud.node.errors import (
     ChangeInProgress,
+    ChangeRefused,
     NodeStopping,
     NotLeader,
     OutcomeUnknown,
@@ -76,7 +77,7 @@ class Membership:
         present = self._raft.log.configuration.get(member.node_id)
         if present is not None and self._is_new_data(present, member):
             if self._raft.role is Role.LEADER and member.node_id == self._node_id:
-                raise QuorumAtRisk(f"Node {member.node_id} leads, and another data folder cannot take its place.")
+                raise ChangeRefused(f"Node {member.node_id} leads, and another data folder cannot take its place.")
             _log.info("node {peer} comes with new data: it takes its own place", peer=member.node_id)
             await self._change(lambda old: self._removal(old, member.node_id, force=False), deadline_s)
             if not member.instance_id:
@@ -105,7 +106,7 @@ class Membership:
         if not old.is_voter(node_id):
             return rest
         if not rest.voters:
-            raise QuorumAtRisk(f"{node_id} is the last voter; it can't be removed, not even with force.")
+            raise ChangeRefused(f"{node_id} is the last voter; it can't be removed, not even with force.")
         active = [voter for voter in rest.voters if self._raft.is_active(voter)]
         if len(active) < rest.quorum and not force:
             raise QuorumAtRisk(
@@ -134,7 +135,7 @@ class Membership:
             except RaftNotLeader:
                 raise NotLeader(self._driver.leader()) from None
             except InvalidChange as error:
-                raise QuorumAtRisk(f"{error}.") from None
+                raise ChangeRefused(f"{error}.") from None
             waiter = self._driver.proposals.wait_for(index, term, deadline_s - self._reactor.seconds())
             self._driver.wake()
             await waiter.deferred
@@ -232,9 +233,10 @@ def _as_member(request: JoinRequest) -> Member:
 def _with_joiner(old: Configuration, wanted: Member) -> Configuration | None:
     """Return the configuration with the joiner in it, None where it is as it should be already."""
     present = old.get(wanted.node_id)
+    _check_address(old, wanted)
     if present is None:
         if len(old.members) >= MAX_MEMBERS:
-            raise QuorumAtRisk(f"A cluster has at most {MAX_MEMBERS} members.")
+            raise ChangeRefused(f"A cluster has at most {MAX_MEMBERS} members.")
         return old.with_member(wanted)
     updated = evolve(
         present,
@@ -247,6 +249,16 @@ def _with_joiner(old: Configuration, wanted: Member) -> Configuration | None:
     if same_place and updated.auto_promote == present.auto_promote:
         return None
     return old.with_member(updated)
+
+
+def _check_address(old: Configuration, wanted: Member) -> None:
+    """Refuse an address that another member has: whoever is there would never answer to a second name."""
+    for other in old.members:
+        if other.node_id != wanted.node_id and other.raft_addr == wanted.raft_addr:
+            raise ChangeRefused(
+                f"{wanted.raft_addr} is the address of {other.node_id}; remove that one first if {wanted.node_id} "
+                "takes its place."
+            )
 
 
 def _shielded(work: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:

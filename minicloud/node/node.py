@@ -175,7 +175,7 @@ class Node:
         A member that asks again is answered at once; at a new address, it is known by that one from now on; with a new
         data folder, it leaves and enters anew, because it has forgotten its votes.
 
-        Fails with NotLeader, ChangeInProgress, QuorumAtRisk, OutcomeUnknown, ProposalLost or NodeStopping.
+        Fails with NotLeader, ChangeInProgress, ChangeRefused, QuorumAtRisk, OutcomeUnknown, ProposalLost or NodeStopping.
         """
         return self._membership.join(request, timeout_s)
 

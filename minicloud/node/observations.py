@@ -63,7 +63,7 @@ def _leader_contact_ms(driver: Driver) -> int | None:
     raft = driver.raft
     if raft.role is Role.LEADER:
         return 0
-    return None if raft.leader_id is None else raft.leader_elapsed * TICK_MS
+    return raft.leader_elapsed * TICK_MS if raft.has_heard_leader else None
 
 
 def _seen_by_leader(driver: Driver, node_id: str, member: Member) -> MemberStatus:

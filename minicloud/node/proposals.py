@@ -15,6 +15,7 @@ from minicloud.kv.commands import Outcome
 from minicloud.node.deadlines import Deadlines, Waiter
 from minicloud.node.errors import NodeError, NodeStopping, NotLeader, OutcomeUnknown, Overloaded, ProposalLost
 from minicloud.node.instruments import NodeInstruments
+from minicloud.node.settings import LEADER_PATIENCE_S
 from minicloud.raft.configuration import Member
 from minicloud.raft.core import Raft
 from minicloud.raft.entries import Entry
@@ -23,10 +24,6 @@ from minicloud.raft.errors import TransferPending
 
 MAX_PENDING = 10_000
 """Proposals without an outcome: several hundred times what a healthy cluster has, and what a stalled one may hold."""
-
-LEADER_PATIENCE_S = 1.0
-"""How long a proposal waits while no leader is known. A hand-over takes a few hundredths, and so does replacing a leader
-whose connections closed: nobody need hear of it. Where the majority is gone, whoever asks is told within this time."""
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 """Of the commands of those proposals: a few large values fill memory as many small ones do."""

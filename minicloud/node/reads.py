@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from minicloud.node.deadlines import Deadlines, Waiter
 from minicloud.node.errors import NodeStopping, NotLeader, ReadTimeout
+from minicloud.node.settings import LEADER_PATIENCE_S
 from minicloud.raft.core import Raft
 
 
@@ -34,6 +35,7 @@ class Reads:
         self._deadlines = deadlines
         self._now = now
         self._patience_s = patience_s
+        self._leader_seen_s = now()
         self._ids = itertools.count(1)
         self._order = itertools.count()
         self._new: dict[Waiter[None], None] = {}
@@ -79,7 +81,22 @@ class Reads:
                 self.aborted(request_id)
         again, self._again = self._again, {}
         self._new.update((waiter, None) for waiter in again if not waiter.deferred.called)
+        self._refuse_without_leader()
         return bool(self._new)
+
+    def _refuse_without_leader(self) -> None:
+        """Tell those who have waited for a leader long enough that there is none."""
+        now = self._now()
+        if self._raft.leader_id is not None:
+            self._leader_seen_s = now
+            return
+        limit_s = now - LEADER_PATIENCE_S
+        if self._leader_seen_s > limit_s:
+            return
+        for waiter in [waiter for waiter in self._new if waiter.started_s <= limit_s]:
+            del self._new[waiter]
+            self._deadlines.forget(waiter)
+            waiter.fail(NotLeader(None))
 
     def aborted(self, request_id: int) -> None:
         """Take note that this question gets no answer."""

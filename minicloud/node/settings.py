@@ -11,6 +11,10 @@ TICK_MS = 10
 
 TICK_S = TICK_MS / 1000
 
+LEADER_PATIENCE_S = 1.0
+"""How long a request waits while no leader is known. A hand-over takes a few hundredths, and so does replacing a leader
+whose connections closed: nobody need hear of it. Where the majority is gone, whoever asks is told within this time."""
+
 
 @frozen
 class NodeSettings:

@@ -22,7 +22,7 @@ class NodeStatus:
     snapshot_index: int
     log_entries: int
     last_contact_ms: int | None
-    """Since the leader was last heard of; 0 on the leader itself, None where none is known."""
+    """Since a leader was last heard of, known or not at the moment; 0 on the leader itself, None where there was none yet."""
     pending_proposals: int
     caught_up: bool
     """Whether this node has applied what it knows to be committed, and knows a leader."""

@@ -67,7 +67,9 @@ class Raft:
         self.election_timeout = 0
         """Ticks after which the timer ends, drawn anew at each reset."""
         self.leader_elapsed = 0
-        """Ticks since a leader was heard."""
+        """Ticks since a leader was heard; a leader hears itself."""
+        self.has_heard_leader = False
+        """Whether there has been a leader at all since this server began."""
         self.leader_link_lost = False
         """The links with the leader have closed and it was not heard since: its process has probably died."""
         self.votes: dict[str, bool] = {}
@@ -115,6 +117,7 @@ class Raft:
         self.leader_elapsed += 1
         reads.tick(self)
         if self.role is Role.LEADER:
+            self.leader_elapsed = 0
             transfer.tick(self)
             replication.tick(self)
         else:
@@ -214,7 +217,8 @@ class Raft:
             or self.reads.has_news
             or self.commit_index > self.last_applied
             or self.log.stable_index < self.log.last_index
-            or self._durable != HardState(self.current_term, self.voted_for)
+            or self._durable.current_term != self.current_term
+            or self._durable.voted_for != self.voted_for
             or (
                 self.role is Role.LEADER
                 and (replication.has_work(self) or reads.has_work(self) or transfer.has_work(self))

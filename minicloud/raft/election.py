@@ -125,6 +125,7 @@ def hear_leader(raft: Raft, sender: str) -> None:
     if raft.role is not Role.FOLLOWER or raft.leader_id != sender:
         become_follower(raft, raft.current_term, sender)
     raft.leader_elapsed = 0
+    raft.has_heard_leader = True
     raft.leader_link_lost = False
     reset_timer(raft)
 
@@ -206,6 +207,8 @@ def _count_vote(raft: Raft, voter: str, granted: bool) -> None:
 def _become_leader(raft: Raft) -> None:
     """Lead: assert it to everybody with an entry of this term (paper, section 8)."""
     raft.role = Role.LEADER
+    raft.leader_elapsed = 0
+    raft.has_heard_leader = True
     set_leader(raft, raft.node_id)
     raft.heartbeat_elapsed = 0
     raft.progress = {}

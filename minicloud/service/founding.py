@@ -13,7 +13,7 @@ from minicloud.service.errors import StartError
 from minicloud.storage.storage import Storage
 
 FIRST_TERM = 1
-"""Term of the entry that founds a cluster. Its founder starts its first election in the term after it."""
+"""Term of the entry that founds a cluster. Its founder leads in this term first: nobody else can have voted in it."""
 
 _log = Logger()
 

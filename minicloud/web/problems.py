@@ -173,6 +173,10 @@ def _quorum_at_risk_problem(error: errors.QuorumAtRisk) -> Problem:
     return Problem(409, "quorum_at_risk", "Quorum at risk", f"{error.detail} To do it all the same, ask with force.")
 
 
+def _change_refused_problem(error: errors.ChangeRefused) -> Problem:
+    return Problem(409, "change_refused", "Membership change refused", error.detail)
+
+
 def _transfer_failed_problem(error: errors.TransferFailed) -> Problem:
     return Problem(
         504 if error.timed_out else 409,
@@ -203,6 +207,7 @@ _EXPLANATIONS: dict[type[errors.NodeError], Callable[[Any], Problem]] = {
     errors.ChangeInProgress: _change_in_progress_problem,
     errors.UnknownMember: _unknown_member_problem,
     errors.QuorumAtRisk: _quorum_at_risk_problem,
+    errors.ChangeRefused: _change_refused_problem,
     errors.TransferFailed: _transfer_failed_problem,
     errors.NodeStopping: _stopping_problem,
 }

@@ -4,6 +4,7 @@ import pytest
 
 from minicloud.kv.commands import Put, PutDone
 from minicloud.node.errors import (
+    ChangeRefused,
     NodeStopping,
     NotLeader,
     OutcomeUnknown,
@@ -12,6 +13,7 @@ from minicloud.node.errors import (
     ReadTimeout,
     UnknownMember,
 )
+from minicloud.node.status import JoinRequest
 from minicloud.raft.configuration import Suffrage
 from tests.harness.cluster import Cluster
 
@@ -123,6 +125,29 @@ def test_a_read_waits_for_a_leader_that_is_yet_to_be_elected():
     assert cluster.read(follower, "a") == b"1"
 
 
+def test_a_read_without_any_leader_is_refused_before_its_own_time_limit():
+    cluster = Cluster()
+    for follower in cluster.followers():
+        cluster.kill(follower.node_id)
+    (alone,) = [process.node for process in cluster.processes.values() if process.is_up]
+    cluster.until(lambda: alone.status().leader is None)
+    asked = alone.read_barrier(60)
+    with pytest.raises(NotLeader) as refused:
+        cluster.result(asked, 3)
+    assert refused.value.leader is None
+
+
+def test_a_node_that_lost_its_leader_tells_how_long_ago_it_heard_one():
+    cluster = Cluster()
+    leader, follower = cluster.leader(), cluster.followers()[0]
+    cluster.isolate(follower.node_id)
+    cluster.isolate(leader.node_id)
+    cluster.run(3)
+    assert not cluster.leaders()
+    assert 1900 < follower.status().last_contact_ms <= 3100
+    assert 1900 < leader.status().last_contact_ms <= 3100
+
+
 def test_waiting_for_a_revision_ends_with_it_or_with_the_time_limit():
     cluster = Cluster()
     done = cluster.put("a")
@@ -221,8 +246,17 @@ def test_a_removal_that_costs_the_healthy_majority_needs_force():
 
 def test_the_last_voter_is_never_removed():
     cluster = Cluster(1)
-    with pytest.raises(QuorumAtRisk):
+    with pytest.raises(ChangeRefused):
         cluster.result(cluster.leader().remove("n1", True, 10))
+
+
+def test_two_members_never_have_one_address():
+    cluster = Cluster()
+    leader = cluster.leader()
+    taken = JoinRequest("n9", "127.0.0.1:9012", "127.0.0.1:9009")
+    with pytest.raises(ChangeRefused, match="the address of n2"):
+        cluster.result(leader.join(taken, 10))
+    assert leader.status().configuration.get("n9") is None
 
 
 def test_a_member_with_a_new_data_folder_takes_its_own_place():

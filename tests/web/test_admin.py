@@ -2,6 +2,7 @@ import pytest
 
 from minicloud.node.errors import (
     ChangeInProgress,
+    ChangeRefused,
     NodeStopping,
     OutcomeUnknown,
     Overloaded,
@@ -90,6 +91,7 @@ def test_transfer_names_a_member_or_leaves_the_choice(scripted, body, target, no
         (ChangeInProgress(), 409, "change_in_progress", True),
         (UnknownMember("node9"), 404, "unknown_member", False),
         (QuorumAtRisk("Two of three voters are down."), 409, "quorum_at_risk", False),
+        (ChangeRefused("n1 is the last voter."), 409, "change_refused", False),
         (TransferFailed("node2 did not take over", timed_out=True), 504, "transfer_failed", True),
         (TransferFailed("node2 is a learner", timed_out=False), 409, "transfer_failed", True),
         (OutcomeUnknown(), 504, "outcome_unknown", False),
