@@ -6,8 +6,7 @@ reactor then carries out all effects of that turn, so a thousand proposals cost 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -23,7 +22,7 @@ from minicloud.node.snapshot_receiving import SnapshotReceiver
 from minicloud.node.snapshot_sending import SnapshotSender
 from minicloud.node.snapshots import SnapshotTaker, load_newest
 from minicloud.peer.interface import Network, PeerAddress
-from minicloud.raft.configuration import Member
+from minicloud.raft.configuration import Configuration, Member
 from minicloud.raft.core import Raft
 from minicloud.raft.entries import Entry, EntryKind
 from minicloud.raft.messages import Envelope, Message
@@ -101,7 +100,8 @@ class Driver:
         self._answers: list[Callable[[], None]] = []
         self._last_leader: str | None = None
         self._last_election_term = 0
-        self._peers: tuple[Mapping[str, PeerAddress], int] | None = None
+        self._peers_known_by: tuple[Configuration, int] | None = None
+        """Configuration in force, and index of the newest committed one, when the links were last told."""
         self._room_check: IDelayedCall | None = None
 
     # Life
@@ -313,6 +313,10 @@ class Driver:
         assert self.network is not None, "started"
         committed_index, _configuration = self.raft.committed_configuration
         configuration = self.raft.log.configuration
+        known_by = self._peers_known_by
+        if known_by is not None and known_by[0] is configuration and known_by[1] == committed_index:
+            return
+        self._peers_known_by = configuration, committed_index
         peers: dict[str, PeerAddress] = {}
         is_out = configuration.get(self._node_id) is None and committed_index >= self.raft.log.configuration_index
         if not is_out:  # once it is certain that we are no member, nobody would let us in
@@ -321,7 +325,4 @@ class Driver:
                 for member in configuration.members
                 if member.node_id != self._node_id
             }
-        wanted: tuple[Any, int] = (peers, committed_index)
-        if wanted != self._peers:
-            self._peers = wanted
-            self.network.set_peers(peers, committed_index)
+        self.network.set_peers(peers, committed_index)
