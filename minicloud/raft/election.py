@@ -46,8 +46,13 @@ def tick(raft: Raft) -> None:
 
 
 def may_campaign(raft: Raft) -> bool:
-    """Return whether this server may lead: only a voter of the configuration in force may."""
-    return raft.configuration.is_voter(raft.node_id)
+    """Return whether this server may lead: a voter of the configuration in force, or of the committed one before it.
+
+    A leader that removes itself may be the only one that has the configuration without it, and then the only one whose log
+    others may vote for. It leads, without counting itself, until that configuration is committed (thesis, section 4.2.2).
+    """
+    _index, committed = raft.committed_configuration
+    return raft.configuration.is_voter(raft.node_id) or committed.is_voter(raft.node_id)
 
 
 def leader_may_be_dead(raft: Raft) -> None:

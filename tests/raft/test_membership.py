@@ -128,6 +128,22 @@ def test_scenario_28_a_leader_that_removes_itself_does_not_count_itself_and_then
     assert leader.role is Role.FOLLOWER, "who is no voter begins no election"
 
 
+def test_who_alone_has_the_configuration_without_it_still_begins_elections() -> None:
+    """Section 4.2.2: it may be needed until that configuration is committed. Nobody else could win, in a cluster of two."""
+    network = led("ab")
+    network.isolate("a")
+    network.change(voters("b"))
+    network.tick("a", count=LONG_ELECTION_TICKS)
+    assert network["a"].role is not Role.LEADER, "without its majority it steps down"
+    network.heal()
+    network.wait_for(lambda: network["b"].role is Role.LEADER, 10 * LONG_ELECTION_TICKS)
+    assert network["b"].commit_index >= network["b"].configuration_index
+    assert network["b"].configuration == voters("b") and network["a"].role is Role.FOLLOWER
+    network.write(b"x")
+    network.tick("a", count=5 * LONG_ELECTION_TICKS)
+    assert network["a"].role is Role.FOLLOWER and network["b"].role is Role.LEADER
+
+
 def test_scenario_28_a_leader_that_makes_itself_a_learner_steps_down_too() -> None:
     """Section 4.2.2."""
     network = led()
