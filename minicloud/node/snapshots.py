@@ -169,6 +169,9 @@ class SnapshotTaker:
             self._taken(meta, self._reactor.seconds() - started_s)
 
     def _taken(self, meta: SnapshotMeta, seconds: float) -> None:
+        newest = self._raft.snapshot
+        if newest is not None and newest.index >= meta.index:
+            return  # the leader has sent a newer one meanwhile, and the next drain puts it in the place of the log
         through = self._compact_through(meta.index)
         self._raft.snapshot_taken(meta, through)
         self._storage.compact(through)
