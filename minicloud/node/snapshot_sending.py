@@ -65,6 +65,12 @@ class SnapshotSender:
         transfer = self._transfers.get(peer)
         if transfer is None or reply.snapshot_index != transfer.source.meta.index:
             return
+        newest = self._storage.snapshot
+        if reply.next_offset == 0 and newest is not None and newest.index > transfer.source.meta.index:
+            # The follower could not use it; the file may be damaged on our own disk. What it needs, the newer one has too.
+            self._drop(peer)
+            self._raft.snapshot_failed(peer)
+            return
         transfer.heard_s = self._now()
         total = transfer.source.total_bytes
         # A step back waits for the timer: a follower that cannot store it would be flooded otherwise.
