@@ -46,13 +46,14 @@ def tick(raft: Raft) -> None:
 
 
 def may_campaign(raft: Raft) -> bool:
-    """Return whether this server may lead: a voter of the configuration in force, or of the committed one before it.
+    """Return whether this server may lead: a voter of the configuration in force, or of one that may still have to be.
 
     A leader that removes itself may be the only one that has the configuration without it, and then the only one whose log
     others may vote for. It leads, without counting itself, until that configuration is committed (thesis, section 4.2.2).
     """
-    _index, committed = raft.committed_configuration
-    return raft.configuration.is_voter(raft.node_id) or committed.is_voter(raft.node_id)
+    return any(
+        configuration.is_voter(raft.node_id) for configuration in raft.log.configurations_from(raft.commit_index)
+    )
 
 
 def leader_may_be_dead(raft: Raft) -> None:

@@ -148,6 +148,11 @@ class RaftLog:
         """The newest configuration in the log, committed or not: it is the one in force (thesis, section 4.1)."""
         return self._configurations[-1][1]
 
+    def configurations_from(self, index: int) -> list[Configuration]:
+        """Return the configuration in force at that index, as far as it is known, and all that follow it."""
+        later = [configuration for at, configuration in self._configurations if at > index]
+        return [self.configuration_at(index)[1], *later]
+
     def configuration_at(self, index: int) -> tuple[int, Configuration]:
         """Return the newest configuration at or before that index, and the index of its entry."""
         return next(

@@ -128,13 +128,16 @@ def test_scenario_28_a_leader_that_removes_itself_does_not_count_itself_and_then
     assert leader.role is Role.FOLLOWER, "who is no voter begins no election"
 
 
-def test_who_alone_has_the_configuration_without_it_still_begins_elections() -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_alone_has_the_configuration_without_it_still_begins_elections(restarts: bool) -> None:
     """Section 4.2.2: it may be needed until that configuration is committed. Nobody else could win, in a cluster of two."""
     network = led("ab")
     network.isolate("a")
     network.change(voters("b"))
     network.tick("a", count=LONG_ELECTION_TICKS)
     assert network["a"].role is not Role.LEADER, "without its majority it steps down"
+    if restarts:
+        network.restart("a")  # and knows of no entry that it is committed
     network.heal()
     network.wait_for(lambda: network["b"].role is Role.LEADER, 10 * LONG_ELECTION_TICKS)
     assert network["b"].commit_index >= network["b"].configuration_index
