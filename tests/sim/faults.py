@@ -196,7 +196,7 @@ def wiped_disk(run: Run, fault: Fault) -> Undo:
         process.machine.disk.wiped()
         run.world.start(process.node_id)  # by mistake, before anybody has told the cluster
     run.world.clock.call_in(fault.for_s / 2, run.rebuild, process.node_id)
-    run.lost_data = process.node_id
+    run.lost_data, run.awaits_rebuilding = process.node_id, True
     return None
 
 

@@ -56,6 +56,8 @@ class Run:
         self.world = World(plan.settings, plan.seed, keeps_timeline=keeps_timeline)
         self.lost_data: str = ""
         """The node whose data is lost, until it is a voter again. Never two at a time: that is more than Raft stands."""
+        self.awaits_rebuilding = False
+        """Whether that data is still to go: its disk is to be wiped in a moment."""
         self.recovery_s = 0.0
         self._undo: dict[int, Undo] = {}
         self._has_ended = False
@@ -213,7 +215,7 @@ class Run:
     def rebuild(self, node_id: str) -> None:
         """Give a node whose data is lost an empty folder, and have it join."""
         world = self.world
-        self.lost_data = node_id
+        self.lost_data, self.awaits_rebuilding = node_id, False
         if world.machines[node_id].process is not None:
             world.kill(node_id)
         world.machines[node_id].disk.wiped()
@@ -221,7 +223,9 @@ class Run:
         world.join(node_id)
 
     def _forget_lost_data(self) -> None:
-        process = self.world.machines[self.lost_data].process if self.lost_data else None
+        if not self.lost_data or self.awaits_rebuilding:
+            return
+        process = self.world.machines[self.lost_data].process
         member = self.world.configuration.get(self.lost_data)
         if process is not None and member is not None and member.instance_id == process.instance_id:
             self.lost_data = ""

@@ -16,6 +16,8 @@ class CommitSafety:
     def __init__(self) -> None:
         self.terms: dict[int, int] = {}
         """By index."""
+        self.committed_in: dict[int, int] = {}
+        """By index, the term in which it was committed: that of the leader which counted, not that of the entry."""
         self.newest = 0
 
     def after(self, process: Process) -> None:
@@ -24,6 +26,7 @@ class CommitSafety:
         for index in range(first, raft.commit_index + 1):
             term = raft.log.term_at(index)
             assert term is not None
+            self.committed_in.setdefault(index, raft.current_term)
             if self.terms.setdefault(index, term) != term:
                 raise Violation(
                     "commit safety",

@@ -1,4 +1,4 @@
-"""A leader's log holds every entry that was committed before its term (paper, figure 3)."""
+"""A leader's log holds every entry that was committed in an earlier term (paper, figure 3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LeaderCompleteness:
-    """Looks at each leader once, when it has been elected."""
+    """Looks at each leader once, when it has been elected: perhaps long after a later term has begun elsewhere."""
 
     def __init__(self, committed: CommitSafety) -> None:
         self._committed = committed
@@ -23,9 +23,12 @@ class LeaderCompleteness:
         if raft.role is not Role.LEADER or process.seen.get("led term") == raft.current_term:
             return
         process.seen["led term"] = raft.current_term
-        for index in range(self._committed.newest, raft.log.base_index, -1):
-            term = self._committed.terms.get(index)
-            if term is not None and term < raft.current_term and raft.log.term_at(index) != term:
+        committed = self._committed
+        for index in range(committed.newest, raft.log.base_index, -1):
+            term = committed.terms.get(index)
+            if term is None or committed.committed_in[index] >= raft.current_term:
+                continue
+            if raft.log.term_at(index) != term:
                 raise Violation(
                     "leader completeness",
                     f"{process.name} leads in term {raft.current_term} without entry {index} of term {term}",
