@@ -195,8 +195,8 @@ def wiped_disk(run: Run, fault: Fault) -> Undo:
     if fault.amount < 0.5:
         process.machine.disk.wiped()
         run.world.start(process.node_id)  # by mistake, before anybody has told the cluster
-    run.world.clock.call_in(fault.for_s / 2, run.rebuild, process.node_id)
     run.lost_data, run.awaits_rebuilding = process.node_id, True
+    run.world.clock.call_in(fault.for_s / 2, run.rebuild_if_awaited)
     return None
 
 

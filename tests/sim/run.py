@@ -124,6 +124,7 @@ class Run:
             machine.disk.heal()
             if machine.process is not None:
                 machine.process.act_again()
+        self.rebuild_if_awaited()
         self.start_all()
 
     def _recover(self) -> None:
@@ -211,6 +212,11 @@ class Run:
         return len(world.configuration.voters) >= 3 and not any(
             other.raft.log.configuration_index > other.raft.commit_index for other in world.up
         )
+
+    def rebuild_if_awaited(self) -> None:
+        """Build the node anew whose data is lost, unless that was done."""
+        if self.awaits_rebuilding:
+            self.rebuild(self.lost_data)
 
     def rebuild(self, node_id: str) -> None:
         """Give a node whose data is lost an empty folder, and have it join."""
