@@ -131,11 +131,13 @@ class MemoryFiles:
         """How much is on the disk, in bytes."""
         return used_bytes(self._root)
 
-    def is_synced(self, path: str) -> bool:
-        """Return whether a file, as it is read now, would be there after a power loss."""
+    def is_synced(self, path: str, size: int | None = None) -> bool:
+        """Return whether a file, or so many bytes of it, would be as it is read now after any power loss."""
         folder, name = self._parent(path)
         file = self._file(path)
-        return not file.unsynced and folder.durable.get(name) is file
+        if folder.durable.get(name) is not file:
+            return False
+        return not file.unsynced if size is None else file.durable[:size] == file.content[:size]
 
     def flip(self, path: str, offset: int, mask: int = 0xFF) -> None:
         """Damage one byte of a file, on disk and in memory."""

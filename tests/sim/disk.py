@@ -51,9 +51,9 @@ class Disk:
         self._replace(theirs)
         other._replace(mine)
 
-    def is_synced(self, path: str) -> bool:
-        """Return whether a file, as it is read now, would be there after a power loss."""
-        return self.files.is_synced(path)
+    def is_synced(self, path: str, size: int | None = None) -> bool:
+        """Return whether a file, or so many bytes of it, would be as it is read now after any power loss."""
+        return self.files.is_synced(path, size)
 
     def _replace(self, files: MemoryFiles) -> None:
         self.files.before_step = None

@@ -190,7 +190,7 @@ class World:
 
         def ask(leader: Process) -> Any:
             machine = self.machines[node_id]
-            if machine.process is None:
+            if machine.process is None or machine.process.is_foreign:
                 return None
             request = JoinRequest(
                 node_id, machine.raft_addr, machine.http_addr, voter, instance_id=machine.process.instance_id

@@ -45,5 +45,10 @@ class Promises:
 
 
 def _log_is_synced(process: Process) -> bool:
-    """Look at the newest segment; what an older one has that is not synced was carried over, and does not count."""
-    return process.disk.is_synced(process.storage._log._segments[-1].path)
+    """Look at the newest segment; what an older one has that is not synced was carried over, and does not count.
+
+    Nor does the mark that an orderly end has written: until something is appended, it may be the only thing not synced.
+    """
+    log = process.storage._log
+    size = log._closed_content.proven if log._closed_content is not None else None
+    return process.disk.is_synced(log._segments[-1].path, size)
