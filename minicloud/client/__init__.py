@@ -15,7 +15,7 @@ servers say, ``routing`` decides whom to ask next, ``exchange`` sends one reques
 
 from __future__ import annotations
 
-from minicloud.client.answers import DeleteResult, Member, Members, NodeReport, PutResult, Value
+from minicloud.client.answers import DeleteResult, Item, Member, Members, NodeReport, Page, PutResult, Value
 from minicloud.client.client import DEFAULT_TIMEOUT_S, Client
 from minicloud.client.errors import (
     BadAnswer,
@@ -44,12 +44,14 @@ __all__ = [
     "DeleteResult",
     "ErrorAnswer",
     "ForeignRedirect",
+    "Item",
     "Member",
     "Members",
     "NodeReport",
     "NotFound",
     "NotModified",
     "OutcomeUnknown",
+    "Page",
     "PreconditionFailed",
     "Problem",
     "PutResult",

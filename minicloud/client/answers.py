@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +59,33 @@ class Value:
     key: str
     value: bytes
     revision: int
+
+
+@frozen
+class Item:
+    """A key in a listing."""
+
+    key: str
+    value: bytes | None
+    """None in a listing of keys only."""
+    revision: int
+    create_revision: int
+    """Revision at which this life of the key began."""
+    version: int
+    """How many writes this life has seen, from 1."""
+    size_bytes: int
+    """Length of the value, whether or not it is there."""
+
+
+@frozen
+class Page:
+    """A part of a listing, in the order of the keys' UTF-8 bytes."""
+
+    items: tuple[Item, ...]
+    revision: int
+    """What the node had applied when it read this page: the page is the state at that revision."""
+    next_cursor: str
+    """Where the next page goes on; empty at the end."""
 
 
 @frozen
@@ -129,6 +157,25 @@ def value(key: str, answer: Answer) -> Value:
     return Value(key, answer.body, int(tag))
 
 
+def page(answer: Answer) -> Page:
+    """Return the page that an answer to ``GET /kv`` holds, or raise what it failed of."""
+    document = json_object(succeed_or_raise(answer))
+    listed = document.get("items")
+    if not isinstance(listed, list):
+        raise BadAnswer(answer.server, "the answer lists no keys; is that a minicloud node?")
+    next_cursor = document.get("next_cursor", False)
+    if not isinstance(next_cursor, str | None):
+        # To take that for the end would be to lose the rest.
+        raise BadAnswer(answer.server, "the answer does not say whether more keys follow")
+    items = tuple(_item(answer, item) for item in listed)
+    return Page(items, _number(answer, document, "revision"), next_cursor or "")
+
+
+def count(answer: Answer) -> int:
+    """Return the number of keys that an answer to ``GET /kv?count`` tells, or raise what it failed of."""
+    return _number(answer, json_object(succeed_or_raise(answer)), "count")
+
+
 def members(answer: Answer) -> Members:
     """Return the members that an answer to ``GET /cluster/members`` names."""
     document = json_object(succeed_or_raise(answer))
@@ -142,6 +189,32 @@ def members(answer: Answer) -> Members:
         server=answer.server,
         document=document,
     )
+
+
+def _item(answer: Answer, item: object) -> Item:
+    if not isinstance(item, dict) or not isinstance(item.get("key"), str):
+        raise BadAnswer(answer.server, "the answer lists something that is no key; is that a minicloud node?")
+    content = _value_of(answer, item)
+    return Item(
+        key=item["key"],
+        value=content,
+        revision=_number(answer, item, "revision"),
+        create_revision=_number(answer, item, "create_revision"),
+        version=_number(answer, item, "version"),
+        size_bytes=_number(answer, item, "size_bytes") if content is None else len(content),
+    )
+
+
+def _value_of(answer: Answer, item: Mapping[str, Any]) -> bytes | None:
+    """Return the value that an item shows as text or in base64, None where it shows none."""
+    try:
+        if isinstance(item.get("value"), str):
+            return str(item["value"]).encode("utf-8")
+        if isinstance(item.get("value_base64"), str):
+            return b64decode(item["value_base64"], validate=True)
+    except ValueError:
+        raise BadAnswer(answer.server, f"the value of {item['key']!r} cannot be read") from None
+    return None
 
 
 def _member(item: Mapping[str, Any]) -> Member:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random as random_module
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IAgent
 
 from minicloud.client import answers
-from minicloud.client.answers import DeleteResult, Member, Members, NodeReport, PutResult, Value
+from minicloud.client.answers import DeleteResult, Member, Members, NodeReport, Page, PutResult, Value
 from minicloud.client.errors import ClientError, Setback
 from minicloud.client.exchange import Answer, Exchange, Request
 from minicloud.client.routing import Router
@@ -26,6 +26,8 @@ _MEMBERS = Request("GET", "/cluster/members")
 _STATUS = Request("GET", "/raft/status")
 
 _Result = TypeVar("_Result")
+_Reports: TypeAlias = list[NodeReport]
+"""Named out here: inside the class, ``list`` is the method."""
 
 
 class Client:
@@ -97,6 +99,65 @@ class Client:
         request = Request("DELETE", _key_path(key), _condition(if_revision, False), writes=True, waits=True)
         return self._call(request, lambda answer: answers.delete_result(key, answer))
 
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        start: str = "",
+        limit: int = 100,
+        keys_only: bool = False,
+        cursor: str = "",
+        stale: bool = False,
+        min_revision: int | None = None,
+    ) -> Deferred[Page]:
+        """Return one page of the keys that begin with ``prefix``, in the order of their UTF-8 bytes.
+
+        ``start``: no key before this one. ``limit``: how many at most, 1 to 1000; large values make a page shorter.
+        ``keys_only``: leave the values out. ``cursor``: the ``next_cursor`` of the page before, which had the same
+        prefix. ``stale`` and ``min_revision`` as in :meth:`get`. :meth:`pages` goes through all pages.
+        """
+        parameters = {"prefix": prefix, "start": start, "limit": str(limit), "cursor": cursor}
+        wishes = _wishes(parameters, ["keys_only"] if keys_only else [], stale, min_revision)
+        return self._call(Request("GET", "/kv" + wishes, waits=True), answers.page)
+
+    async def pages(
+        self,
+        prefix: str = "",
+        *,
+        start: str = "",
+        limit: int = 1000,
+        keys_only: bool = False,
+        stale: bool = False,
+        min_revision: int | None = None,
+    ) -> AsyncIterator[Page]:
+        """Go through all pages of a listing: ``async for page in client.pages("users/")``. Arguments as in :meth:`list`.
+
+        Each page shows one moment, the next page a later one: a key that is there all the time comes once, one that is
+        written or deleted meanwhile may or may not. Raises what :meth:`list` fails with.
+        """
+        cursor = ""
+        while True:
+            page = await self.list(
+                prefix,
+                start=start,
+                limit=limit,
+                keys_only=keys_only,
+                cursor=cursor,
+                stale=stale,
+                min_revision=min_revision,
+            )
+            yield page
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+    def count(
+        self, prefix: str = "", *, start: str = "", stale: bool = False, min_revision: int | None = None
+    ) -> Deferred[int]:
+        """Return how many keys begin with ``prefix`` and do not come before ``start``. The rest as in :meth:`get`."""
+        wishes = _wishes({"prefix": prefix, "start": start}, ["count"], stale, min_revision)
+        return self._call(Request("GET", "/kv" + wishes, waits=True), answers.count)
+
     def members(self) -> Deferred[Members]:
         """Return the members of the cluster, as the leader sees them.
 
@@ -104,7 +165,7 @@ class Client:
         """
         return _started(self._members())
 
-    def status(self) -> Deferred[list[NodeReport]]:
+    def status(self) -> Deferred[_Reports]:
         """Return what each member says of itself; one that gives no answer is there with the reason."""
         return Deferred.fromCoroutine(self._status())
 
@@ -163,7 +224,7 @@ class Client:
         self._router.remember_members(answer.server, [member.http_addr for member in found.members])
         return found
 
-    async def _status(self) -> list[NodeReport]:
+    async def _status(self) -> _Reports:
         known = await self.members()
         reports = await gatherResults([_started(self._report(member, known.server)) for member in known.members])
         return list(reports)
@@ -198,7 +259,11 @@ def _key_path(key: str) -> str:
     """
     if not key:
         raise ValueError("a key has at least one byte")
-    return "/kv/" + quote(key.encode("utf-8", "surrogateescape"), safe="")
+    return "/kv/" + _quoted(key)
+
+
+def _quoted(text: str) -> str:
+    return quote(text.encode("utf-8", "surrogateescape"), safe="")
 
 
 def _condition(if_revision: int | None, if_absent: bool) -> tuple[tuple[str, str], ...]:
@@ -215,7 +280,14 @@ def _unless(revision: int | None) -> tuple[tuple[str, str], ...]:
 
 
 def _read_query(stale: bool, min_revision: int | None) -> str:
-    wishes = ["stale"] if stale else []
+    return _wishes({}, [], stale, min_revision)
+
+
+def _wishes(parameters: Mapping[str, str], flags: Sequence[str], stale: bool, min_revision: int | None) -> str:
+    """Return the query of a read, with its question mark; without those parameters that are empty."""
+    wishes = [*(f"{name}={_quoted(text)}" for name, text in parameters.items() if text), *flags]
+    if stale:
+        wishes.append("stale")
     if min_revision is not None:
         wishes.append(f"min_revision={min_revision}")
     return f"?{'&'.join(wishes)}" if wishes else ""

@@ -31,8 +31,9 @@ from minicloud.client.errors import BadAnswer
 CONNECT_TIMEOUT_S = 2.0
 """How long a server may take to accept a connection: a machine that is off does not even refuse one."""
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""Longest answer that is read: twice the 8 MiB that a node can be set to allow for a value leave room for JSON."""
+MAX_ANSWER_BYTES = 50 * 1024 * 1024
+"""Longest answer that is read: a value of the 8 MiB that a node can be set to allow, in a listing, if it is text of control
+characters only, each of which JSON writes in six bytes."""
 
 CONNECTIONS_PER_SERVER = 64
 """Idle connections kept to each server: as many requests as a busy program has in flight at once reuse theirs."""

@@ -101,7 +101,23 @@ def key_problem(key: bytes) -> str | None:
         text = key.decode("utf-8")
     except UnicodeDecodeError as error:
         return f"a key is UTF-8, this one is not at byte {error.start}"
+    return _control_problem("a key", text)
+
+
+def prefix_problem(name: str, text: str) -> str | None:
+    """Return what is wrong with the beginning of keys, or with a place among them; None where it is good.
+
+    It has at most MAX_KEY_BYTES bytes of UTF-8 and no control characters: anything else, no key can begin with. It may
+    be empty. ``name`` is what the message calls it.
+    """
+    length = len(text.encode("utf-8"))
+    if length > MAX_KEY_BYTES:
+        return f"{name} has at most {MAX_KEY_BYTES} bytes, as keys have; this one has {length}"
+    return _control_problem(name, text)
+
+
+def _control_problem(name: str, text: str) -> str | None:
     control = _CONTROL_CHARACTER.search(text)
-    if control is not None:
-        return f"a key has no control characters, this one has U+{ord(control[0]):04X} at character {control.start()}"
-    return None
+    if control is None:
+        return None
+    return f"{name} has no control characters, this one has U+{ord(control[0]):04X} at character {control.start()}"

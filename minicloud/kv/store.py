@@ -29,6 +29,7 @@ from minicloud.kv.commands import (
     PutDone,
     Record,
 )
+from minicloud.kv.ranges import KeyRange
 
 MAX_SLICE_BYTES = 1024 * 1024
 """Keys and values that ``FrozenView.next_items`` returns at once: encoding them takes a few milliseconds at most."""
@@ -42,7 +43,7 @@ _Held: TypeAlias = tuple[bytes, int, int, int]
 
 @define(eq=False)
 class Store:
-    """All keys, as they are after the log's entries up to ``applied_index``. Python's order of str is that of UTF-8."""
+    """All keys, as they are after the log's entries up to ``applied_index``, in the order of their UTF-8 bytes."""
 
     applied_index: int = 0
     """Index of the newest entry that was applied or skipped. Only grows."""
@@ -60,6 +61,24 @@ class Store:
         """Return what the store holds of that key, or None."""
         held: _Held | None = self._records.get(key)
         return None if held is None else Record(*held)
+
+    def items(self, keys: KeyRange) -> Iterator[tuple[str, Record]]:
+        """Go through a range, in order: a step for each item taken, after a search in O(log n) for the first.
+
+        The store must not change before the last one is taken.
+        """
+        for key in self._records.irange(keys.first, keys.end, inclusive=(keys.includes_first, False)):
+            yield key, Record(*self._records[key])
+
+    def count(self, keys: KeyRange) -> int:
+        """Return the number of keys in a range, in O(log n), without going through them.
+
+        After many inserts, sortedcontainers makes its table of positions anew once: a step for each thousand keys.
+        """
+        search = self._records.bisect_left if keys.includes_first else self._records.bisect_right
+        first: int = search(keys.first)
+        end: int = len(self._records) if keys.end is None else self._records.bisect_left(keys.end)
+        return max(0, end - first)
 
     def apply(self, index: int, command: Command) -> Outcome:
         """Apply a committed command.

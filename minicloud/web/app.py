@@ -17,6 +17,7 @@ from minicloud.web.cluster import Cluster
 from minicloud.web.face import NodeFace
 from minicloud.web.forwarding import Forwarder, make_agent, make_pool
 from minicloud.web.leader import LeaderPath
+from minicloud.web.listing import KeyListing
 from minicloud.web.membership import Membership
 from minicloud.web.pages import Pages, read_folder
 from minicloud.web.reads import KeyReads
@@ -41,9 +42,16 @@ class Routes:
     app = _app
 
     def __init__(
-        self, reads: KeyReads, writes: KeyWrites, membership: Membership, cluster: Cluster, pages: Pages
+        self,
+        reads: KeyReads,
+        listing: KeyListing,
+        writes: KeyWrites,
+        membership: Membership,
+        cluster: Cluster,
+        pages: Pages,
     ) -> None:
         self._reads = reads
+        self._listing = listing
         self._writes = writes
         self._membership = membership
         self._cluster = cluster
@@ -53,6 +61,11 @@ class Routes:
     def get_key(self, request: Request) -> Answer | Deferred[Answer]:
         """Read a key."""
         return self._reads.get(request)
+
+    @_route("GET", "/kv")
+    def list_keys(self, request: Request) -> Answer | Deferred[Answer]:
+        """List keys, or count them."""
+        return self._listing.get(request)
 
     @_route("PUT", "/kv/{key}")
     def put_key(self, request: Request) -> Deferred[Answer]:
@@ -163,6 +176,7 @@ def make_site(
     leader_path = LeaderPath(node, Forwarder(node, reactor, agent), settings.scheme)
     routes = Routes(
         KeyReads(node, instruments),
+        KeyListing(node),
         KeyWrites(node, leader_path, settings.forward_writes, instruments),
         Membership(node, leader_path),
         Cluster(node, settings.advertise_addr, reactor.seconds),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from minicloud.kv.commands import Command, Outcome, Record
+from minicloud.kv.ranges import KeyRange
 from minicloud.node.status import JoinRequest, MemberStatus, NodeStatus
 
 
@@ -19,6 +21,12 @@ class StoreFace(Protocol):
 
     def get(self, key: str) -> Record | None:
         """Return what is stored under that key."""
+
+    def items(self, keys: KeyRange) -> Iterator[tuple[str, Record]]:
+        """Go through a range of keys, in order, within this turn of the reactor."""
+
+    def count(self, keys: KeyRange) -> int:
+        """Return the number of keys in a range."""
 
 
 class NodeFace(Protocol):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote_to_bytes
-
 from minicloud.kv.commands import MAX_KEY_BYTES, key_problem
+from minicloud.web.percent import percent_decode
 from minicloud.web.problems import Problem, bad_request
-
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def decode_key(raw: bytes) -> str:
@@ -17,11 +13,9 @@ def decode_key(raw: bytes) -> str:
     ``raw`` holds the bytes of the target exactly as they were sent. Nothing is normalised: ``a//b``, ``a/../b`` and
     ``%2Fa`` are keys of their own. Raises Problem (400 ``invalid_key``).
     """
-    key = raw
-    if b"%" in raw:
-        if _BROKEN_ESCAPE.search(raw):
-            raise _invalid_key("a percent sign in a path is followed by two hexadecimal digits")
-        key = unquote_to_bytes(raw)
+    key = percent_decode(raw)
+    if key is None:
+        raise _invalid_key("a percent sign in a path is followed by two hexadecimal digits")
     if 0 < len(key) <= MAX_KEY_BYTES and key.isascii():
         text = key.decode("ascii")
         if text.isprintable():

@@ -52,6 +52,10 @@ MAX_REQUEST_ID_BYTES = 128
 MAX_QUERY_BYTES = 4096
 """Longest query string; everything that a route knows fits many times."""
 
+MAX_LIST_QUERY_BYTES = 8192
+"""Longest query string of a listing: prefix and start may have a key's 1,024 bytes each, three times that when they are
+percent-encoded, and a cursor has up to 1,380."""
+
 MAX_CONDITION_TAGS = 64
 """Entity tags in one If-Match or If-None-Match."""
 
@@ -60,6 +64,18 @@ DEFAULT_TIMEOUT_S = 10.0
 
 MAX_TIMEOUT_S = 300.0
 """Longest wait that ``?timeout=`` can ask for: it holds a connection."""
+
+# Listings
+
+DEFAULT_PAGE_ITEMS = 100
+"""Items of a page where the client did not say how many."""
+
+MAX_PAGE_ITEMS = 1000
+"""Most items of a page that a client can ask for: a few milliseconds of work."""
+
+MAX_PAGE_BYTES = 2 * 1024 * 1024
+"""Bytes of JSON after which a page ends early, unless it has only one item. The reactor makes that much in 10 ms at most, a
+thousand values of 1 KiB fit, and so does a value of the default ``max_value_bytes`` in base64."""
 
 # Forwarding
 

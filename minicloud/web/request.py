@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from minicloud.web.site import MinicloudSite
 
 KEY_TEMPLATE = "/kv/{key}"
+_KEYS_TEMPLATE = "/kv"
+"""Many keys: they are protected as one is."""
 CLIENT_GONE = 499
 """Counted for a client that hung up before its answer (a code of nginx's; never sent)."""
 
@@ -124,7 +126,7 @@ class Request(TwistedRequest):
         self.route = route.template
         self.endpoint = route.endpoint(method)
         on_key = route.template == KEY_TEMPLATE
-        if on_key or not reading:
+        if on_key or not reading or route.template == _KEYS_TEMPLATE:
             gate.check_token(headers, reading)
         if on_key:
             self.key = decode_key(self.rest)

@@ -13,6 +13,7 @@ from minicloud.client import (
     PreconditionFailed,
     Unauthorized,
     Unavailable,
+    exchange,
 )
 from tests.client.network import PUT_DONE, Network, document, found, member, members, problem, raw
 
@@ -263,8 +264,9 @@ def test_a_transfer_that_took_too_long_is_not_tried_again(network: Network) -> N
     assert len(network.seen) == 1
 
 
-def test_an_answer_that_is_too_long_is_not_kept(network: Network) -> None:
-    network.serve(A, found(b"x" * (16 * 1024 * 1024 + 1), 3))
+def test_an_answer_that_is_too_long_is_not_kept(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_ANSWER_BYTES", 100_000)
+    network.serve(A, found(b"x" * 100_001, 3))
     with pytest.raises(BadAnswer, match="longer than"):
         network.result(network.client(A).get("k"))
     assert len(network.seen) == 1

@@ -16,6 +16,13 @@ class StandInStore:
     def get(self, key):
         return self.records.get(key)
 
+    def items(self, keys):
+        begun = sorted(key for key in self.records if key.startswith(keys.prefix) and key >= keys.start)
+        return iter([(key, self.records[key]) for key in begun if keys.after is None or key > keys.after])
+
+    def count(self, keys):
+        return len(list(self.items(keys)))
+
 
 class StandInCluster:
     """Three nodes over one store, of which the first leads."""

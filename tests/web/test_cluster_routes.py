@@ -175,7 +175,6 @@ def test_cluster_status_tells_who_this_node_is(world, node):
     [
         "/health/",
         "/healthz",
-        "/kv",
         "/kvx",
         "/raft",
         "/raft/",
@@ -206,6 +205,7 @@ def test_an_unknown_path_is_a_404_problem(world, method, path, node):
     ("method", "path", "allow"),
     [
         ("POST", "/kv/a", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/kv", "GET, HEAD"),
         ("PATCH", "/kv/a", "DELETE, GET, HEAD, PUT"),
         ("OPTIONS", "/kv/a", "DELETE, GET, HEAD, PUT"),
         ("get", "/kv/a", "DELETE, GET, HEAD, PUT"),

@@ -13,6 +13,7 @@ from tests.web.world import ScriptedWorld
 SEEDS = [
     encode_request("PUT", "/kv/a%2Fb?timeout=5s&forward", {"If-Match": '"4", "5"', "X-Request-ID": "id"}, b"value"),
     encode_request("GET", "/kv/a?min_revision=3&format=json", {"If-None-Match": 'W/"4", *'}),
+    encode_request("GET", "/kv?prefix=a%2F&start=a%2Fb&limit=5&keys_only&cursor=AQABYWKq5MuM", {"X-Request-ID": "id"}),
     encode_request("PUT", "/kv/a", {"Transfer-Encoding": "chunked", "Expect": "100-continue"})
     + b"5;x=y\r\n12345\r\n0\r\nTrailer: 1\r\n\r\n",
     encode_request("POST", "/raft/join", {"Content-Type": "application/json"}, b'{"node_id":"n","raft_addr":"h:1000"}'),
@@ -104,6 +105,20 @@ def test_any_target_is_answered(path, query):
     target = bytes(byte for byte in target if byte > 32 and byte != 127)
     response = world.ask("GET", target)
     assert response.code in (400, 404, 200, 504)
+    if response.code != 200:
+        assert response.problem
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    name=st.sampled_from(["prefix", "start", "limit", "cursor", "count", "keys_only", "consistency", "timeout"]),
+    value=st.binary(max_size=40),
+)
+def test_any_listing_is_answered(name, value):
+    world = ScriptedWorld()
+    value = bytes(byte for byte in value if byte > 32 and byte != 127)
+    response = world.ask("GET", b"/kv?" + name.encode() + b"=" + value)
+    assert response.code in (400, 200)
     if response.code != 200:
         assert response.problem
 

@@ -124,6 +124,8 @@ def test_a_read_that_cannot_be_confirmed_in_time_is_a_504(scripted):
         "forward",
         "stale&stale",
         "stale=%FF",
+        "stale=%zz",
+        "%",
         "%FF",
         "stale" + "&" * 5000,
     ],
