@@ -325,4 +325,5 @@ class Driver:
                 for member in configuration.members
                 if member.node_id != self._node_id
             }
-        self.network.set_peers(peers, committed_index)
+        # Who is out knows no peers, and must not take that for a reason to tell members that they are none.
+        self.network.set_peers(peers, 0 if is_out else committed_index)

@@ -72,8 +72,6 @@ class Node:
         self._driver = Driver(settings, storage, reactor, random, on_failed, instruments or NodeInstruments())
         self._membership = Membership(settings.node_id, self._driver, reactor)
         self._tick_call: IDelayedCall | None = None
-        self._is_removed = False
-        """A peer says, and no leader has denied it since, that we are no member any more."""
 
     # Life
 
@@ -115,8 +113,7 @@ class Node:
         driver.deadlines.sweep()
         if driver.is_disk_full:
             return
-        if not self._is_removed:
-            driver.raft.tick()
+        driver.raft.tick()
         self._membership.promote()
         has_reads = driver.reads.tick()
         has_chunks = driver.sender.tick()
@@ -163,7 +160,7 @@ class Node:
 
     def status(self) -> NodeStatus:
         """Return what this node says of itself."""
-        return status_of(self._driver, self.node_id, self._is_removed)
+        return status_of(self._driver, self.node_id)
 
     def members(self) -> list[MemberStatus]:
         """Return what this node knows of each member."""
@@ -200,8 +197,8 @@ class Node:
         driver = self._driver
         if not driver.is_running or driver.is_disk_full:
             return
-        if self._is_removed and isinstance(message, _LEADERS_MESSAGES):
-            self._is_removed = False
+        if isinstance(message, _LEADERS_MESSAGES):
+            driver.raft.may_begin_elections = True
         try:
             driver.take_message(sender, message)
         except ProtocolViolation as error:
@@ -227,8 +224,9 @@ class Node:
 
     def told_removed(self, node_id: str, configuration_index: int) -> None:
         """See PeerEvents."""
-        if configuration_index > self._driver.raft.log.configuration_index and not self._is_removed:
-            self._is_removed = True
+        raft = self._driver.raft
+        if configuration_index > raft.log.configuration_index and raft.may_begin_elections:
+            raft.may_begin_elections = False
             self._log.warn(
                 "this node is no member of its cluster any more: node {peer} says so, by log index {index}",
                 peer=node_id,

@@ -16,25 +16,26 @@ _STATES = {
 }
 
 
-def state_of(driver: Driver, node_id: str, is_removed: bool) -> str:
+def state_of(driver: Driver, node_id: str) -> str:
     """Return the node's state in one word, see NodeStatus."""
     raft = driver.raft
     configuration = raft.log.configuration
     is_out = bool(configuration.members) and configuration.get(node_id) is None
-    if is_removed or (is_out and raft.commit_index >= raft.log.configuration_index):
+    is_said_to_be_out = not raft.may_begin_elections  # a peer says so, and no leader has denied it since
+    if is_said_to_be_out or (is_out and raft.commit_index >= raft.log.configuration_index):
         return "Removed"
     if raft.role is Role.LEADER or configuration.is_voter(node_id):
         return _STATES[raft.role]
     return "Learner"
 
 
-def status_of(driver: Driver, node_id: str, is_removed: bool) -> NodeStatus:
+def status_of(driver: Driver, node_id: str) -> NodeStatus:
     """Return what the node says of itself."""
     raft, applied_index = driver.raft, driver.store.applied_index
     identity = driver.storage.identity
     return NodeStatus(
         node_id=node_id,
-        state=state_of(driver, node_id, is_removed),
+        state=state_of(driver, node_id),
         leader=driver.leader(),
         term=raft.current_term,
         commit_index=raft.commit_index,

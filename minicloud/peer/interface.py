@@ -62,7 +62,8 @@ class Network(Protocol):
     def set_peers(self, peers: Mapping[str, PeerAddress], configuration_index: int) -> None:
         """Keep links to exactly these peers, and accept links only from them.
 
-        ``configuration_index`` is the log index of the newest *committed* configuration; 0 where none is known yet. It
+        ``configuration_index`` is the log index of the newest *committed* configuration; 0 where none is known yet, and
+        where this node is no member of it: then it is not for this node to say who is. It
         is quoted to strangers that are refused, so this is called whenever either argument changes. A peer whose own
         log has a newer configuration is let in all the same, as a guest: it may be the leader that brings it. What it
         says as leader or candidate is passed on, its answers are not.

@@ -70,6 +70,9 @@ class Raft:
         """Ticks since a leader was heard; a leader hears itself."""
         self.has_heard_leader = False
         """Whether there has been a leader at all since this server began."""
+        self.may_begin_elections = True
+        """The driver's to change: peers may say that this server was removed, before its own log does. It votes all the same,
+        since they may be wrong, and its vote may be needed."""
         self.leader_link_lost = False
         """The links with the leader have closed and it was not heard since: its process has probably died."""
         self.votes: dict[str, bool] = {}

@@ -51,7 +51,7 @@ def may_campaign(raft: Raft) -> bool:
     A leader that removes itself may be the only one that has the configuration without it, and then the only one whose log
     others may vote for. It leads, without counting itself, until that configuration is committed (thesis, section 4.2.2).
     """
-    return any(
+    return raft.may_begin_elections and any(
         configuration.is_voter(raft.node_id) for configuration in raft.log.configurations_from(raft.commit_index)
     )
 

@@ -366,3 +366,13 @@ def test_an_install_snapshot_of_an_older_term_shows_its_sender_the_new_one() -> 
     assert meta is not None
     (reply,) = network.step("b", "c", InstallSnapshot(1, meta, 0, b"", 0))
     assert reply.term == 2
+
+
+def test_who_is_said_to_be_removed_begins_no_election_but_votes() -> None:
+    """Thesis, section 4.2.3: a removed server must not disturb; but whoever says so may be wrong, and its vote be needed."""
+    network = Network("ab")
+    network["b"].may_begin_elections = False
+    network.tick("b", count=3 * LONG_ELECTION_TICKS)
+    assert network["b"].role is Role.FOLLOWER and network["b"].current_term == 1
+    network.wait_for(lambda: network["a"].role is Role.LEADER)
+    assert network["b"].voted_for == "a"
