@@ -68,7 +68,8 @@ def _happened(error: ClientError) -> str:
         and not error.timed_out
         and not any(setback.reached for setback in error.setbacks)
     ):
-        return f"no server can be reached: {error}"
+        asked = ", ".join(f"{setback.server} ({setback.reason})" for setback in error.setbacks)
+        return f"no server answered at {asked}; is a node running?"
     if isinstance(error, NotFound) and error.problem.code == "key_not_found":
         return "Key not found"
     if isinstance(error, PreconditionFailed) and error.current_revision is not None:

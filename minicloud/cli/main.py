@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -35,14 +36,23 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.Abort:
         return _interrupted()
+    except OSError as error:
+        return _cannot_write(error)
     except Exception as error:
         return _explain(error)
     return status if isinstance(status, int) else exits.OK
 
 
 def _interrupted() -> int:
-    talk("cloudctl: interrupted; what was asked may still happen")
+    talk("cloudctl: interrupted; a change that was asked for may still happen")
     return exits.INTERRUPTED
+
+
+def _cannot_write(error: OSError) -> int:
+    """Tell that a result did not get where it should go. What a server or a file does to us has errors of its own."""
+    if error.errno != errno.EINVAL:  # That is how Windows says that nobody reads on, which is no news to the user.
+        talk(f"cloudctl: cannot write the result: {error.strerror or error}")
+    return exits.ERROR
 
 
 def _explain(error: Exception) -> int:

@@ -82,6 +82,7 @@ _servers = partial(
 _token_file = partial(
     click.option,
     "--token-file",
+    type=click.Path(),  # So that shells complete names of files.
     metavar="FILE",
     callback=_remember,
     help="File that holds the cluster's token.  [default: the token in the environment variable AUTH_TOKEN]",

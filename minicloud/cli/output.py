@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-GAP = "  "
-"""Between the columns of a table."""
-
 UNKNOWN = "-"
 """In the place of what the answering node does not know."""
+
+NORMAL, GOOD, BAD = "", "good", "bad"
+"""How a row looks on a terminal."""
 
 
 def printable(text: str) -> str:
@@ -39,6 +39,16 @@ def write_line(text: str) -> None:
     click.echo(text)
 
 
+def write_text(text: str) -> None:
+    """Write a part of a line."""
+    click.echo(text, nl=False)
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines of result, all at once."""
+    click.echo("".join(f"{line}\n" for line in lines), nl=False)
+
+
 def write_json(document: Any) -> None:
     """Write JSON; indented for a person, on one line for a program."""
     click.echo(json.dumps(document, indent=2 if sys.stdout.isatty() else None))
@@ -53,16 +63,52 @@ def write_bytes(value: bytes) -> None:
     stream.flush()
 
 
-def write_rows(output: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows as a table with headings, or, where ``output`` is plain, with tabs between and nothing else."""
-    texts = [[cell(value) for value in row] for row in rows]
-    if output == "plain":
-        for row in texts:
-            click.echo("\t".join(row))
+def is_terminal() -> bool:
+    """Return whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def list_format(chosen: str | None) -> str:
+    """Return the form for several rows: as chosen, else a table for a person and plain text for a program."""
+    return chosen or ("table" if is_terminal() else "plain")
+
+
+def write_rows(
+    chosen: str | None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    styles: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """Write rows under headings: as a table, or, in plain text, with a tab between cells.
+
+    ``styles``: for each row GOOD, BAD or NORMAL. ``spare``: columns that a narrow terminal can do without, the least
+    wanted first.
+    """
+    texts = _texts(rows)
+    if list_format(chosen) == "plain":
+        write_lines("\t".join(row) for row in [list(columns), *texts])
         return
-    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
-    for row in [list(columns), *texts]:
-        click.echo(GAP.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    from minicloud.cli import screen
+
+    screen.write_table(columns, texts, styles, spare)
+
+
+def write_page(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], widths: Sequence[int], *, heading: bool
+) -> list[int]:
+    """Write a part of a long table. ``widths``: those of the part before it; returns those of this one."""
+    from minicloud.cli import screen
+
+    texts = _texts(rows)
+    needed = screen.widths_of(columns, texts)
+    widest = [max(pair) for pair in zip(needed, widths, strict=True)] if widths else needed
+    screen.write(screen.table(columns, texts, widths=widest, heading=heading))
+    return widest
+
+
+def _texts(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    return [[cell(value) for value in row] for row in rows]
 
 
 def value_document(key: str, value: bytes, revision: int) -> dict[str, Any]:

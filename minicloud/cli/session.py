@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
-from twisted.internet.defer import Deferred
+from attrs import frozen
 from twisted.internet.task import react
 
 from minicloud.cli.options import Options
@@ -21,8 +22,24 @@ class Interrupted(Exception):
     """The user, or the system, wants us to stop before there is a result."""
 
 
-def ask(options: Options, question: Callable[[Client], Deferred[_Result]]) -> _Result:
-    """Return what a client answers to ``question``.
+@frozen
+class Visit:
+    """What a verb works with while the reactor runs."""
+
+    reactor: Any
+    new_client: Callable[[], Client]
+    """Returns a client, as the options say, with connections of its own."""
+    now: Callable[[], float] = time.perf_counter
+    """Seconds since whenever; only differences mean something."""
+
+
+def ask(options: Options, question: Callable[[Client], Awaitable[_Result]]) -> _Result:
+    """Return what a client answers to ``question``; all else as in :func:`run`."""
+    return run(options, lambda visit: question(visit.new_client()))
+
+
+def run(options: Options, work: Callable[[Visit], Awaitable[_Result]]) -> _Result:
+    """Return what ``work`` comes to.
 
     Runs the reactor, so it can be done once in a process. Raises ClientError, Interrupted, click.UsageError.
     """
@@ -34,10 +51,12 @@ def ask(options: Options, question: Callable[[Client], Deferred[_Result]]) -> _R
             outcome.append(Interrupted())
 
     async def converse(reactor: Any) -> None:
+        def new_client() -> Client:
+            return Client(servers, token=options.token, timeout_s=options.timeout_s, reactor=reactor)
+
         reactor.addSystemEventTrigger("before", "shutdown", note_interruption)
         try:
-            client = Client(servers, token=options.token, timeout_s=options.timeout_s, reactor=reactor)
-            outcome.append(await question(client))
+            outcome.append(await work(Visit(reactor, new_client)))
         except Exception as error:
             outcome.append(error)
 

@@ -1,4 +1,4 @@
-"""Many requests over many connections: wrk where it is installed, else a driver of our own."""
+"""Many requests over many connections: wrk where it is installed, else ``cloudctl bench``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -87,27 +87,32 @@ class Wrk:
 
     def measure(self, what: str, method: str, port: int, connections: int, seconds: int) -> Load:
         command = [self.path, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT)]
-        return _run(what, connections, seconds, [*command, f"http://127.0.0.1:{port}", "--", method, str(KEYS)])
+        found = _run(seconds, [*command, f"http://127.0.0.1:{port}", "--", method, str(KEYS)])
+        return Load(
+            what, connections, found["requests"], found["seconds"], found["p50_ms"], found["p99_ms"], found["errors"]
+        )
 
 
 @frozen
 class Treq:
-    """Our own driver, in a process of its own: slower than wrk, so its numbers say as much about itself."""
+    """``cloudctl bench``, in a process of its own: slower than wrk, so its numbers say as much about itself."""
 
     name: str = "treq"
 
     def measure(self, what: str, method: str, port: int, connections: int, seconds: int) -> Load:
-        command = [sys.executable, "-m", "tests.bench.treq_driver", f"http://127.0.0.1:{port}", method]
-        return _run(what, connections, seconds, [*command, str(KEYS), str(connections), str(seconds)])
+        command = [sys.executable, "-m", "minicloud.cli", "bench", method.lower(), "-s", f"127.0.0.1:{port}"]
+        options = {"connections": connections, "duration": seconds, "keys": KEYS, "value-size": len(VALUE)}
+        written = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        found = _run(seconds, [*command, *written, "-o", "json"])
+        answered = found["requests"] + found["errors"]
+        return Load(what, connections, answered, found["seconds"], found["p50_ms"], found["p99_ms"], found["errors"])
 
 
-def _run(what: str, connections: int, seconds: int, command: list[str]) -> Load:
+def _run(seconds: int, command: list[str]) -> dict[str, Any]:
     done = subprocess.run(
         command, cwd=TOP, env=environment(), capture_output=True, text=True, timeout=seconds + GRACE_S, check=False
     )
     if done.returncode != 0:
         raise SystemExit(f"{command[0]} has failed: {(done.stderr or done.stdout).strip()}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return Load(
-        what, connections, found["requests"], found["seconds"], found["p50_ms"], found["p99_ms"], found["errors"]
-    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from minicloud.cli import main
+from minicloud.cli.completion import SHELLS
 from tests.cli.conftest import Cloudctl
 from tests.client.network import Network, found
 
+TOP = Path(__file__).parents[2]
 A, B = "127.0.0.1:9001", "127.0.0.1:9002"
 
 
@@ -112,6 +114,14 @@ def test_help_is_there_for_every_verb(cloudctl: Cloudctl, verb: tuple[str, ...])
         ended = cloudctl(*verb, option)
         assert ended.status == 0
         assert ended.out.startswith(b"Usage: cloudctl")
+
+
+def test_the_readme_has_every_verb_and_how_to_complete_them() -> None:
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    for verb in main.cli.commands:
+        assert f"\n| `{verb}" in readme
+    for shell in SHELLS:
+        assert f"cloudctl completion {shell}" in readme
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ LISTED = members(
 
 def test_members_is_a_table_with_a_lag_column(network: Network, cloudctl: Cloudctl) -> None:
     network.serve(HERE, LISTED)
-    ended = cloudctl("members")
+    ended = cloudctl("members", "-o", "table")
     assert ended.out.decode().splitlines() == [
         "node   suffrage  leader  healthy  match  lag  last contact  http            raft",
         "node1  voter     yes     yes      7      0    0 ms          127.0.0.1:9001  node1:9011",
@@ -142,11 +142,14 @@ def test_members_is_a_table_with_a_lag_column(network: Network, cloudctl: Cloudc
     assert ended.err == "Voters: 1. More that may fail before the cluster stops: 0.\n"
 
 
-def test_members_in_plain_has_tabs_and_no_headings(network: Network, cloudctl: Cloudctl) -> None:
-    network.serve(HERE, LISTED)
-    lines = cloudctl("members", "-o", "plain").out.decode().splitlines()
-    assert lines[0].split("\t") == ["node1", "voter", "yes", "yes", "7", "0", "0 ms", "127.0.0.1:9001", "node1:9011"]
-    assert len(lines) == 2
+def test_members_in_plain_has_tabs_and_is_what_a_program_gets(network: Network, cloudctl: Cloudctl) -> None:
+    network.serve(HERE, always=LISTED)
+    plain = cloudctl("members", "-o", "plain").out
+    lines = plain.decode().splitlines()
+    assert lines[0].split("\t")[:6] == ["node", "suffrage", "leader", "healthy", "match", "lag"]
+    assert lines[1].split("\t") == ["node1", "voter", "yes", "yes", "7", "0", "0 ms", "127.0.0.1:9001", "node1:9011"]
+    assert len(lines) == 3
+    assert cloudctl("members").out == plain, "stdout is no terminal here"
 
 
 def test_members_as_json_is_what_the_node_says(network: Network, cloudctl: Cloudctl) -> None:
@@ -173,7 +176,7 @@ STATUS = {
 
 def test_status_has_a_row_for_every_member_and_says_who_is_unreachable(network: Network, cloudctl: Cloudctl) -> None:
     network.serve(HERE, members(member("node1", HERE), member("node2", "127.0.0.1:9002")), document(STATUS))
-    ended = cloudctl("status")
+    ended = cloudctl("status", "-o", "table")
     assert ended.status == 0
     assert ended.out.decode().splitlines() == [
         "node   state        term  commit  applied  leader  last contact  uptime  http            note",
@@ -240,7 +243,7 @@ def test_each_failure_has_its_status_and_says_what_to_try(
 def test_no_server_ends_in_unavailable_and_says_how_to_start_one(cloudctl: Cloudctl) -> None:
     ended = cloudctl("get", "foo")
     assert ended.status == 5
-    assert "http://127.0.0.1:9001: connection refused" in ended.err
+    assert "no server answered at http://127.0.0.1:9001 (connection refused); is a node running?" in ended.err
     assert "twistd -n minicloud" in ended.err
     assert "-server URL" in ended.err
 
