@@ -17,6 +17,7 @@ from minicloud.config import ConfigError, Settings, load_settings
 from minicloud.logs import LineObserver, TextSink, one_line
 from minicloud.service.clock import make_monotonic
 from minicloud.service.errors import StartError
+from minicloud.service.names import look_up_in_daemon_threads
 from minicloud.service.node_service import NodeService
 from minicloud.shipped import find_config
 
@@ -61,6 +62,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     make_monotonic(reactor)
+    look_up_in_daemon_threads(reactor)
     path = find_config(Path(options["config"]))
     try:
         settings = load_settings(path, os.environ)

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,18 @@ def check_node(nodes: Nodes, installation: Installation) -> None:
             assert node.ask("GET", f"/static/{name}") == (200, path.read_bytes()), name
     assert node.end() == 0
     assert "dropin" not in node.log
+
+
+def test_every_config_is_in_the_wheel_and_in_the_source_archive(source: Path, tmp_path: Path) -> None:
+    for kind in ("sdist", "wheel"):
+        build = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+        command = [sys.executable, "-c", build, str(tmp_path)]
+        subprocess.run(command, cwd=source, capture_output=True, timeout=INSTALL_LIMIT_S, check=True)
+    expected = {path.relative_to(TOP).as_posix() for path in (TOP / "configs").rglob("*") if path.is_file()}
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name.partition(".data/data/share/minicloud/")[2] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {name for name in packed if name.startswith("configs/")} == expected
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as unpacked:
+        packed = {name.partition("/")[2] for name in unpacked.getnames()}
+    assert expected <= packed
