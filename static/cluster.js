@@ -1,10 +1,10 @@
 // The cluster as the serving node sees it: banner, facts, a card for each node.
 
+import { $, element, setText } from "./dom.js";
 import { age, count, DASH, quorumSummary, reachability, role, shortTime } from "./text.js";
 
 /** The cards by node id. They are kept and filled again, so that focus and selection stay where they are. */
 const cards = new Map();
-const $ = (id) => document.getElementById(id);
 
 /** Shows what /raft/status and /cluster/members said. */
 export function showCluster(status, cluster) {
@@ -138,15 +138,4 @@ function dashboardOf(address) {
   } catch {
     return null;
   }
-}
-
-function element(name, className = "") {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  return made;
-}
-
-/** Sets the text only where it differs: what does not change is not announced, and keeps its selection. */
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,12 +1,13 @@
 // Puts the page together.
 
 import { getJson, Refused } from "./api.js";
-import { setText, showCluster } from "./cluster.js";
+import { showCluster } from "./cluster.js";
+import { $, setText } from "./dom.js";
 import { startKeys } from "./keys.js";
 import { poll } from "./poll.js";
 import { age } from "./text.js";
-
-const $ = (id) => document.getElementById(id);
+import { startToken } from "./token.js";
+import { startViews } from "./views.js";
 
 /** When the last answer came: performance.now(), and the time of day for people. */
 let answeredAt = null;
@@ -48,6 +49,8 @@ function onFailure(error) {
   showAge();
 }
 
+startToken();
 startKeys();
+startViews(() => {});
 const pollNow = poll(question, onAnswer, onFailure);
 $("token-form").addEventListener("submit", () => pollNow());

@@ -1,10 +1,9 @@
 // One key at a time: get, put, delete, through the node that serves the page.
 
 import { deleteKey, getKey, NoAnswer, putKey, Refused, token } from "./api.js";
-import { setText } from "./cluster.js";
+import { $, setText } from "./dom.js";
 import { describeValue, size } from "./text.js";
-
-const $ = (id) => document.getElementById(id);
+import { askForToken } from "./token.js";
 
 /** What was last read or written: {key, etag, text}; an empty etag says that the key does not exist. */
 let known = null;
@@ -23,7 +22,6 @@ export function startKeys() {
   $("value").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) work(put);
   });
-  startToken();
 }
 
 async function work(task) {
@@ -161,9 +159,8 @@ function explain(error, writes) {
 
 function explainRefusal(error) {
   if (error.status === 401) {
-    $("token-box").open = true;
     say("bad", token.get() ? "The node refuses this token." : "This needs the cluster's token: enter it under Token.");
-    $("token").focus();
+    askForToken();
   } else if (error.code === "precondition_failed") {
     const now = error.document.current_revision;
     const where = Number.isInteger(now) ? `is at revision ${now} now` : "does not exist any more";
@@ -182,31 +179,4 @@ function say(level, text) {
 
 function revisionOf(etag) {
   return etag.replaceAll('"', "");
-}
-
-function startToken() {
-  showToken();
-  $("token-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const text = $("token").value.trim();
-    if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(text)) {
-      setText($("token-hint"), "A token is printable ASCII.");
-      return;
-    }
-    token.set(text);
-    $("token").value = "";
-    $("token-box").open = false;
-    showToken();
-    $("token-box").querySelector("summary").focus();
-  });
-  $("token-forget").addEventListener("click", () => {
-    token.forget();
-    $("token").value = "";
-    showToken();
-  });
-}
-
-function showToken() {
-  setText($("token-state"), token.get() ? "set for this tab" : "none in this tab");
-  setText($("token-hint"), "Kept in this tab only, and sent to this node only.");
 }

@@ -99,7 +99,7 @@ def test_styles_fetch_nothing(style: Path) -> None:
 
 
 def _colours() -> list[dict[str, str]]:
-    text = (STATIC / "dashboard.css").read_text(encoding="utf-8")
+    text = (STATIC / "base.css").read_text(encoding="utf-8")
     return [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\n\s*\}", text, re.S)
     ]

@@ -12,7 +12,7 @@ from tests.dashboard.stage import Stage
 
 
 async def open_keys(browser: Browser, stage: Stage, node_id: str = "node1") -> Page:
-    page = await browser.open(stage.url(node_id))
+    page = await browser.open(stage.url(node_id) + "#keys")
     await page.until("document.getElementById('live-text').textContent === 'Live'")
     return page
 

@@ -12,7 +12,7 @@ from tests.harness.processes import nodes_in
 async def test_a_real_node_serves_the_page_and_keeps_what_is_put(browser: Browser, tmp_path: Path) -> None:
     with nodes_in(tmp_path) as nodes:
         node = nodes.start(*nodes.write_config("solo", bootstrap=True)).wait_ready()
-        page = await browser.open(f"http://127.0.0.1:{node.port}/")
+        page = await browser.open(f"http://127.0.0.1:{node.port}/#keys")
         await page.until("document.getElementById('live-text').textContent === 'Live'")
         assert await page.text("served-node") == "solo"
         assert await page.text("banner-title") == "One voter"

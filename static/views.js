@@ -1,0 +1,29 @@
+// Which view is shown: the location's hash says it, so that views can be linked to and gone back to.
+
+const VIEWS = ["cluster", "keys"];
+
+/**
+ * Shows the view that the hash names ("#cluster", "#keys", "#keys/…"), now and whenever it changes.
+ *
+ * `onShow(view, rest)` is called each time, with what follows "#view/" in the hash, as it stands there.
+ */
+export function startViews(onShow) {
+  const show = () => {
+    const [view, rest] = readHash();
+    for (const name of VIEWS) {
+      document.getElementById(name).hidden = name !== view;
+      const link = document.getElementById(`to-${name}`);
+      if (name === view) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    onShow(view, rest);
+  };
+  addEventListener("hashchange", show);
+  show();
+}
+
+function readHash() {
+  const hash = location.hash.slice(1);
+  const view = VIEWS.find((name) => hash === name || hash.startsWith(`${name}/`));
+  return view === undefined ? [VIEWS[0], ""] : [view, hash.slice(view.length + 1)];
+}
