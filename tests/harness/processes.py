@@ -6,16 +6,16 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.harness.ports import free_ports
 
 TOP = Path(__file__).parents[2]
 TWISTD = (shutil.which("twistd", path=str(Path(sys.executable).parent)) or "twistd", "-n", "minicloud")
@@ -24,22 +24,6 @@ PYTHON_M_TWISTED = (sys.executable, "-m", "twisted", "minicloud")
 
 START_LIMIT_S = 30
 """On a machine that has other things to do, too."""
-
-
-PORTS = range(20_000, 32_000)
-"""Below those that systems give to outgoing connections: the port of a node that is down stays free until it is back."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on at this moment."""
-    found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError("no free ports")
 
 
 def environment(**variables: str) -> dict[str, str]:

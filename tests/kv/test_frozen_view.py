@@ -246,4 +246,4 @@ class StoreAgainstDict(RuleBasedStateMachine):
 
 
 TestStoreAgainstDict = StoreAgainstDict.TestCase
-TestStoreAgainstDict.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestStoreAgainstDict.settings = settings(max_examples=300, stateful_step_count=40)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.harness.processes import START_LIMIT_S, NodeProcess, free_ports
+from tests.harness.ports import free_ports
+from tests.harness.processes import START_LIMIT_S, NodeProcess
 from tests.monitoring.conftest import MONITORING, tool, work
 from tests.monitoring.expressions import queries, rules
 

@@ -1,7 +1,6 @@
 """Links over real sockets of this machine."""
 
 import random
-import socket
 
 import pytest
 import pytest_twisted
@@ -21,6 +20,7 @@ from minicloud.peer.links import PeerLinks
 from minicloud.peer.tls import PeerTls, PeerTlsError
 from minicloud.raft.entries import Entry
 from minicloud.raft.messages import AppendEntries, Heartbeat
+from tests.harness.ports import free_ports
 from tests.peer.authority import START, Authority
 from tests.peer.cluster import SECRET, Notes
 
@@ -28,19 +28,12 @@ HEARTBEAT = Heartbeat(3, 7)
 PATIENCE_S = 10.0
 
 
-def free_port(host="127.0.0.1"):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 class TcpNode:
     def __init__(self, node_id, host="127.0.0.1", port=0, tls=None, secret=SECRET):
         self.node_id = node_id
         self.driver = Notes()
         self.logged = []
-        self.addr = f"{f'[{host}]' if ':' in host else host}:{port or free_port(host)}"
+        self.addr = f"{f'[{host}]' if ':' in host else host}:{port or free_ports(1, host)[0]}"
         local = LocalPeer(node_id, f"{node_id}-disk", lambda: self.driver.cluster_id, lambda: 1)
         log = Logger(observer=self.logged.append)
         self.links = PeerLinks(reactor, local, secret, self.driver, random.Random(1), tls, log)
@@ -79,7 +72,7 @@ async def stopped(*nodes):
 @pytest_twisted.ensureDeferred
 async def test_nodes_link_and_talk_over_ipv4_ipv6_and_host_names(host):
     try:
-        port = free_port(host)
+        (port,) = free_ports(1, host)
     except OSError:
         pytest.skip(f"this machine has no {host}")
     one, other = await TcpNode("n1", host).listen(), await TcpNode("n2", host, port).listen()
@@ -123,7 +116,9 @@ async def test_a_port_in_use_and_a_name_without_address_fail_clearly():
 @pytest_twisted.inlineCallbacks
 def test_listening_on_an_ip_address_is_done_at_once():
     ports = []
-    TcpEndpoints(reactor).listen(f"127.0.0.1:{free_port()}", Factory.forProtocol(Protocol)).addCallback(ports.append)
+    TcpEndpoints(reactor).listen(f"127.0.0.1:{free_ports(1)[0]}", Factory.forProtocol(Protocol)).addCallback(
+        ports.append
+    )
     assert len(ports) == 1
     yield ports[0].stopListening()
 
@@ -137,7 +132,7 @@ async def test_with_tls_too_a_factory_may_turn_connections_away(tmp_path):
             return None
 
     tls = Authority(tmp_path).peer_tls("n2")
-    addr = f"127.0.0.1:{free_port()}"
+    addr = f"127.0.0.1:{free_ports(1)[0]}"
     port = await TcpEndpoints(reactor, tls).listen(addr, Closed())
     one = TcpNode("n1", tls=tls)
     one.links.set_peers({"n2": PeerAddress(addr, "")}, 1)

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import yaml
 from attrs import define, field
 
-from tests.harness.processes import TOP, NodeProcess, Nodes, free_ports, nodes_in
+from tests.harness.ports import free_ports
+from tests.harness.processes import TOP, NodeProcess, Nodes, nodes_in
 from tests.process.plain_http import Answer, NeverSent, NoAnswer, ask_once
 
 NAMES = ("node1", "node2", "node3")

@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from minicloud.addresses import Address
 from minicloud.service import ports
 from minicloud.service.ports import BoundEndpoints, CannotBind, Door, HttpPort, bind, result_now
-from tests.harness.processes import free_ports
+from tests.harness.ports import free_ports
 
 HERE = Address("127.0.0.1", 9001)
 

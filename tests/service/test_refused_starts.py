@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import PYTHON_M_TWISTED, TWIST, TWISTD, free_ports, nodes_in, run
+from tests.harness.ports import free_ports
+from tests.harness.processes import PYTHON_M_TWISTED, TWIST, TWISTD, nodes_in, run
 
 
 def files_below(folder: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -127,7 +127,5 @@ class StorageMachine(RuleBasedStateMachine):
             assert self.pair.storage.log_bytes > 0
 
 
-StorageMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+StorageMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestStorageMachine = StorageMachine.TestCase

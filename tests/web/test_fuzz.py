@@ -97,7 +97,7 @@ def test_mutated_requests_do_no_harm(failures, seed):
         check(world, connection, failures)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(path=st.binary(max_size=60), query=st.binary(max_size=40))
 def test_any_target_is_answered(path, query):
     world = ScriptedWorld()
@@ -109,7 +109,7 @@ def test_any_target_is_answered(path, query):
         assert response.problem
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     name=st.sampled_from(["prefix", "start", "limit", "cursor", "count", "keys_only", "consistency", "timeout"]),
     value=st.binary(max_size=40),
@@ -123,7 +123,7 @@ def test_any_listing_is_answered(name, value):
         assert response.problem
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     name=st.sampled_from(["If-Match", "If-None-Match", "Origin", "Authorization", "X-Request-ID", "Expect", "Accept"]),
     value=st.text(st.characters(max_codepoint=255, exclude_characters="\x00\r\n"), max_size=30),

@@ -41,7 +41,7 @@ def mutations(draw, line):
     return line.replace(b"\n", b" ")  # the framing leaves no newline in a line
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(name=codec_names, data=st.data())
 def test_a_mutated_line_is_refused_or_means_something(name, data):
     encode, decode, originals = CODECS[name]
