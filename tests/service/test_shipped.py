@@ -1,5 +1,6 @@
 """Finding what ships beside the code."""
 
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,20 @@ TOP = Path(__file__).parents[2]
 
 def test_a_checkout_serves_its_own_dashboard() -> None:
     assert shipped.static_folder() == TOP / "static"
+
+
+@pytest.mark.parametrize("folder", ["static", "configs"])
+def test_everything_that_is_there_is_shipped(folder: str) -> None:
+    setup = ConfigParser()
+    setup.read(TOP / "setup.cfg", encoding="utf-8")
+    shipped_files: set[Path] = set()
+    for target, patterns in setup["options.data_files"].items():
+        found = {file for pattern in patterns.split() for file in TOP.glob(pattern)}
+        assert found, f"nothing is shipped to {target}"
+        assert {file.parent for file in found} == {TOP / target.removeprefix("share/minicloud/")}
+        shipped_files |= found
+    there = {path for path in (TOP / folder).rglob("*") if path.is_file()}
+    assert there <= shipped_files
 
 
 def test_a_config_of_the_working_folder_wins_over_the_shipped_one(
