@@ -73,6 +73,10 @@ DEFAULT_PAGE_ITEMS = 100
 MAX_PAGE_ITEMS = 1000
 """Most items of a page that a client can ask for: a few milliseconds of work."""
 
+MAX_DELIMITER_BYTES = 16
+"""Longest ``delimiter`` of a listing, in bytes of UTF-8: a sign or a short word between the parts of a key. It fits the query
+string beside prefix, start and cursor."""
+
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Bytes of JSON after which a page ends early, unless it has only one item. The reactor makes that much in 10 ms at most, a
 thousand values of 1 KiB fit, and so does a value of the default ``max_value_bytes`` in base64."""
@@ -96,6 +100,54 @@ MAX_FORWARDS = 512
 
 MAX_FORWARD_ANSWER_BYTES = 1024 * 1024
 """Longest answer to a write that is relayed; real ones are a few hundred bytes."""
+
+# Events
+
+MAX_STREAMS = 64
+"""Streams of events at once: pages that people look at. Each takes a connection and a few kilobytes; more get 503."""
+
+STREAM_STALL_S = 30.0
+"""How long the client of a stream may read nothing, once its buffers are full, before it is dropped. A laptop that wakes up,
+or a network that comes back, needs less."""
+
+STREAM_CLOSE_DEADLINE_S = 1.0
+"""How long the end of a stream may take to leave. Nothing depends on it, and it must not hold up a node that stops."""
+
+STREAM_RETRY_MS = 1000
+"""After which time a browser whose stream broke off connects again: about as long as an election takes."""
+
+LOOK_INTERVAL_S = 0.2
+"""How often the node is looked at for news and changes: they are to be seen within 250 ms."""
+
+CLUSTER_INTERVAL_S = 1.0
+"""The longest time between two pictures of the cluster on a stream: a page that gets none for longer knows it is cut off."""
+
+SAMPLE_INTERVAL_S = 1.0
+"""Between two samples of the rates."""
+
+KEPT_SAMPLES = 300
+"""Samples that are kept: five minutes, for the plots of a page that is opened late. Some 100 kB."""
+
+KEPT_NEWS = 100
+"""News that is kept: more than a page shows, and enough for an evening of elections."""
+
+SAMPLE_LATENCIES = 1024
+"""Latencies of one method that are kept within a sample: ten of them lie above the 99th percentile."""
+
+WATCH_S = 5.0
+"""How long an asker counts as watching: longer than the time between two asks of a page that polls, and than a reload."""
+
+ASK_INTERVAL_S = 0.5
+"""Between two questions to another member, while somebody watches."""
+
+ASK_LIMIT_S = 1.0
+"""How long a member may take to tell its status, connecting included: it has that at hand."""
+
+MAX_ASK_ANSWER_BYTES = 16 * 1024
+"""Longest status of a member that is read; real ones have 500 bytes."""
+
+REPORT_FRESH_S = 3.0
+"""How long the last thing that a member said of itself is shown after it fell silent."""
 
 # Pages
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from minicloud.web.cursors import key_of_cursor, make_cursor
-from minicloud.web.limits import MAX_LIST_QUERY_BYTES
+from minicloud.web.cursors import Place, make_cursor, place_of_cursor
+from minicloud.web.limits import MAX_DELIMITER_BYTES, MAX_LIST_QUERY_BYTES
 from minicloud.web.problems import Problem
 
-OTHERS = make_cursor("b", "b1")
+OTHERS = make_cursor("b", Place("b1"))
+PAST_ALL = make_cursor("", Place("\U0010ffff", rolled_up=True))
 
 BAD_QUERIES = [
     ("limit", "limit=0"),
@@ -44,6 +45,15 @@ BAD_QUERIES = [
     ("cursor", f"cursor={OTHERS}"),
     ("cursor", f"prefix=a&cursor={OTHERS}"),
     ("cursor", f"prefix=b1&cursor={OTHERS}"),
+    ("cursor", f"cursor={PAST_ALL}"),
+    ("delimiter", "delimiter="),
+    ("delimiter", "delimiter"),
+    ("delimiter", "delimiter=" + "/" * (MAX_DELIMITER_BYTES + 1)),
+    ("delimiter", "delimiter=" + "%D1%8E" * (MAX_DELIMITER_BYTES // 2 + 1)),
+    ("delimiter", "delimiter=%00"),
+    ("delimiter", "delimiter=%FF"),
+    ("delimiter", "delimiter=/&delimiter=/"),
+    ("delimiter", "count&delimiter=/"),
     ("stale", "stale=maybe"),
     ("consistency", "consistency=eventual"),
     ("min_revision", "min_revision=-1"),
@@ -67,9 +77,10 @@ def test_a_bad_parameter_is_refused_by_name(scripted, named, query, node):
     assert scripted.node(node).calls == []
 
 
-def test_a_cursor_that_was_not_made_here_is_refused():
-    cursor = make_cursor("ab", "abc")
-    assert key_of_cursor(cursor, "ab") == "abc"
+@pytest.mark.parametrize("place", [Place("abc"), Place("ab/", rolled_up=True)], ids=["key", "rolled up"])
+def test_a_cursor_that_was_not_made_here_is_refused(place):
+    cursor = make_cursor("ab", place)
+    assert place_of_cursor(cursor, "ab") == place
     cut = [cursor[:length] for length in range(1, len(cursor))]
     changed = [cursor[:n] + ("A" if cursor[n] != "A" else "B") + cursor[n + 1 :] for n in range(len(cursor))]
     wild = [
@@ -84,10 +95,11 @@ def test_a_cursor_that_was_not_made_here_is_refused():
     ]
     for foreign in [*cut, *changed, *wild]:
         with pytest.raises(Problem, match="cursor"):
-            key_of_cursor(foreign, "ab")
+            place_of_cursor(foreign, "ab")
 
 
+@pytest.mark.parametrize("rolled_up", [False, True])
 @pytest.mark.parametrize(("prefix", "key"), [("", "a\n"), ("", "k" * 1025), ("", ""), ("x", "a"), ("xy", "x")])
-def test_a_cursor_to_what_is_no_key_of_the_prefix_is_refused(prefix, key):
+def test_a_cursor_to_what_is_no_key_of_the_prefix_is_refused(prefix, key, rolled_up):
     with pytest.raises(Problem, match="cursor"):
-        key_of_cursor(make_cursor(prefix, key), prefix)
+        place_of_cursor(make_cursor(prefix, Place(key, rolled_up)), prefix)
