@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import Logger
 
@@ -30,7 +32,8 @@ from minicloud.storage.real_files import RealFiles
 from minicloud.storage.storage import Storage
 from minicloud.web.app import make_site
 from minicloud.web.forwarding import make_agent, make_pool
-from minicloud.web.settings import WebSettings
+from minicloud.web.rates import Rates
+from minicloud.web.settings import WebSettings, both
 from minicloud.web.site import MinicloudSite
 
 ID_BYTES = 16
@@ -60,6 +63,7 @@ class Assembly:
         self._reactor = reactor
         self._random = random.Random(os.urandom(ID_BYTES))
         self._metrics = Metrics()
+        self._rates = Rates(reactor.seconds, time.time)
         self._is_started = False
         self._storage = open_storage(settings)
         try:
@@ -98,6 +102,7 @@ class Assembly:
 
     def _make_node(self, on_failed: Callable[[Exception], None]) -> Node:
         settings = self._settings
+        instruments = self._metrics.node_instruments()
         return Node(
             settings=NodeSettings(
                 node_id=settings.node_id,
@@ -110,7 +115,7 @@ class Assembly:
             reactor=self._reactor,
             random=self._random,
             on_failed=on_failed,
-            instruments=self._metrics.node_instruments(),
+            instruments=evolve(instruments, applied=both(instruments.applied, self._rates.applied)),
         )
 
     def _make_site(self, web_settings: WebSettings, agent: Any) -> MinicloudSite:
@@ -122,6 +127,7 @@ class Assembly:
                 static_folder=static_folder(),
                 metrics_page=self._metrics.page,
                 instruments=self._metrics.web_instruments(),
+                rates=self._rates,
                 agent=agent,
             )
         except (OSError, ValueError) as error:

@@ -14,16 +14,21 @@ from twisted.web.iweb import IAgent
 
 from minicloud.web.answers import Answer
 from minicloud.web.cluster import Cluster
+from minicloud.web.events import Events
 from minicloud.web.face import NodeFace
 from minicloud.web.forwarding import Forwarder, make_agent, make_pool
 from minicloud.web.leader import LeaderPath
 from minicloud.web.listing import KeyListing
 from minicloud.web.membership import Membership
+from minicloud.web.neighbours import Neighbours
+from minicloud.web.news import News
+from minicloud.web.overview import Overview
 from minicloud.web.pages import Pages, read_folder
+from minicloud.web.rates import Rates
 from minicloud.web.reads import KeyReads
 from minicloud.web.request import Request
 from minicloud.web.routing import RoutesResource
-from minicloud.web.settings import MetricsPage, WebInstruments, WebSettings, no_metrics
+from minicloud.web.settings import MetricsPage, WebInstruments, WebSettings, no_metrics, with_listener
 from minicloud.web.site import MinicloudSite
 from minicloud.web.writes import KeyWrites
 
@@ -48,6 +53,7 @@ class Routes:
         writes: KeyWrites,
         membership: Membership,
         cluster: Cluster,
+        events: Events,
         pages: Pages,
     ) -> None:
         self._reads = reads
@@ -55,6 +61,7 @@ class Routes:
         self._writes = writes
         self._membership = membership
         self._cluster = cluster
+        self._events = events
         self._pages = pages
 
     @_route("GET", "/kv/{key}")
@@ -127,6 +134,11 @@ class Routes:
         """Tell who this node is."""
         return self._cluster.status(request)
 
+    @_route("GET", "/events")
+    def events(self, request: Request) -> Answer:
+        """Tell what happens in the cluster, as it happens."""
+        return self._events.get(request)
+
     @_route("GET", "/metrics")
     def metrics(self, request: Request) -> Answer:
         """Tell what is measured."""
@@ -156,6 +168,7 @@ def make_site(
     static_folder: Path | None = None,
     metrics_page: MetricsPage = no_metrics,
     instruments: WebInstruments | None = None,
+    rates: Rates | None = None,
     agent: IAgent | None = None,
     request_id_prefix: str | None = None,
     wall_clock: Callable[[], float] = time.time,
@@ -163,30 +176,49 @@ def make_site(
     """Return the site that serves a node.
 
     ``reactor`` tells time (and opens connections for forwarding); ``static_folder`` holds the dashboard's files;
-    ``metrics_page`` renders ``/metrics``; ``agent`` carries forwarded requests, by default a treq-ready one of our own;
-    ``request_id_prefix`` begins the ids of requests that bring none, by default random; ``wall_clock`` is for the Date
-    header alone. Raises OSError or ValueError where the static folder cannot be read.
+    ``metrics_page`` renders ``/metrics``; ``rates`` is what ``/events`` shows of them, given where somebody tells it of the
+    writes that are applied; ``agent`` carries requests to other members, by default a treq-ready one of our own;
+    ``request_id_prefix`` begins the ids of requests that bring none, by default random; ``wall_clock`` tells the time of
+    day to those who read it, in the Date header and in events: nothing is measured with it. Raises OSError or ValueError
+    where the static folder cannot be read.
     """
-    instruments = instruments or WebInstruments()
+    rates = rates or Rates(reactor.seconds, wall_clock)
+    instruments = with_listener(instruments or WebInstruments(), rates.request_finished)
     on_shut_down: Callable[[], object] = _nothing
     if agent is None:
         pool = make_pool(reactor)
         agent = make_agent(reactor, settings, pool)
         on_shut_down = pool.closeCachedConnections
     leader_path = LeaderPath(node, Forwarder(node, reactor, agent), settings.scheme)
+    cluster = Cluster(node, settings.advertise_addr, reactor.seconds)
+    events = _make_events(node, cluster, rates, Neighbours(node, reactor, agent, settings.scheme), reactor, wall_clock)
     routes = Routes(
         KeyReads(node, instruments),
         KeyListing(node),
         KeyWrites(node, leader_path, settings.forward_writes, instruments),
         Membership(node, leader_path),
-        Cluster(node, settings.advertise_addr, reactor.seconds),
+        cluster,
+        events,
         Pages({} if static_folder is None else read_folder(static_folder), metrics_page),
     )
     root = RoutesResource(routes.app)
     prefix = request_id_prefix or secrets.token_hex(4)
     site = MinicloudSite(root, node, settings, reactor, instruments, prefix, wall_clock)
-    site.on_shut_down = on_shut_down
+    site.on_start, site.on_stop, site.on_shut_down = events.start, events.stop, on_shut_down
     return site
+
+
+def _make_events(
+    node: NodeFace,
+    cluster: Cluster,
+    rates: Rates,
+    neighbours: Neighbours,
+    reactor: Any,
+    wall_clock: Callable[[], float],
+) -> Events:
+    overview = Overview(node, cluster, neighbours, wall_clock)
+    news = News(node, lambda member: neighbours.seen(member).answers, wall_clock)
+    return Events(overview, rates, news, neighbours, reactor)
 
 
 def _nothing() -> None:

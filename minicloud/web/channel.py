@@ -18,6 +18,7 @@ from minicloud.web.limits import (
     HEADER_DEADLINE_S,
     IDLE_DEADLINE_S,
     MAX_LENGTH_DIGITS,
+    STREAM_CLOSE_DEADLINE_S,
 )
 from minicloud.web.problems import Problem, bad_request
 from minicloud.web.request import Request
@@ -40,6 +41,8 @@ class Phase(enum.Enum):
     """The end of a body."""
     ANSWERING = "answering"
     """Our own answer: no deadline of the connection's."""
+    STREAMING = "streaming"
+    """Our own answer, which goes on until the connection ends; what the client sends meanwhile is thrown away."""
     DRAINING = "draining"
     """The answer is out, ahead of a body that nobody wants; it is thrown away."""
     CLOSING = "closing"
@@ -145,12 +148,13 @@ class Channel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take a piece of a body, or keep what is pipelined behind the request that is being answered."""
-        if self.phase is Phase.DRAINING:
+        if self.phase in (Phase.DRAINING, Phase.STREAMING):
             self._drained_bytes += len(data)
             if self._drained_bytes > DRAIN_LIMIT_BYTES:
                 self._close()
                 return
-        super().rawDataReceived(data)
+        if self.phase is not Phase.STREAMING:
+            super().rawDataReceived(data)
 
     def allContentReceived(self) -> None:
         """Hand a complete request on, or end the draining of a refused one."""
@@ -174,6 +178,11 @@ class Channel(HTTPChannel):
         if not body_is_coming:
             self._close()  # the client waits for leave to send it, and never will
 
+    def go_on(self) -> None:
+        """Take note that the answer goes on: its end will be the end of the connection."""
+        self.phase = Phase.STREAMING
+        self.persistent = False
+
     def requestDone(self, request: Request) -> None:
         """Go on to the next request; called by the request when its answer is out."""
         if self.phase is Phase.DRAINING:
@@ -183,7 +192,7 @@ class Channel(HTTPChannel):
             self._wait(Phase.IDLE, IDLE_DEADLINE_S)
         else:
             self.persistent = False
-            self._wait(Phase.CLOSING, CLOSE_DEADLINE_S)
+            self._wait(Phase.CLOSING, STREAM_CLOSE_DEADLINE_S if self.phase is Phase.STREAMING else CLOSE_DEADLINE_S)
         super().requestDone(request)
 
     def reject(self, problem: Problem) -> None:
@@ -220,12 +229,14 @@ class Channel(HTTPChannel):
             self._close()
 
     def stop(self) -> None:
-        """Close after the answer to the request that is here or on its way."""
+        """Close after the answer to the request that is here or on its way. One that goes on ends now."""
         if self.phase not in (
             Phase.IDLE,
             Phase.HEADER,
         ):  # those decide when the header is there; twisted.web would drop it
             self.persistent = False
+        if self.phase is Phase.STREAMING and (stream := self.requests[0].stream) is not None:
+            stream.end()
 
     def close_if_idle(self) -> None:
         """Close now if nothing is going on."""
@@ -235,6 +246,8 @@ class Channel(HTTPChannel):
     def pauseProducing(self) -> None:
         """Stop parsing while the client does not read: each pipelined request could be answered with a whole value."""
         super().pauseProducing()
+        if self.phase is Phase.STREAMING:
+            return  # nothing behind it is answered; and that the client hangs up is to be noticed
         self.paused = True
         self._networkProducer.pauseProducing()
 

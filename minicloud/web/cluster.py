@@ -46,26 +46,28 @@ class Cluster:
 
     def raft_status(self, request: Request) -> Answer:
         """Answer with this node's view of consensus."""
+        return json_answer(self.raft_status_document())
+
+    def raft_status_document(self) -> dict[str, Any]:
+        """Return what ``GET /raft/status`` tells."""
         status = self._node.status()
         leader = status.leader
-        return json_answer(
-            {
-                "node_id": status.node_id,
-                "state": status.state,
-                "is_leader": status.is_leader,
-                "leader": None if leader is None else leader.raft_addr,
-                "leader_id": None if leader is None else leader.node_id,
-                "leader_http": None if leader is None else leader.http_addr,
-                "term": status.term,
-                "commit_index": status.commit_index,
-                "applied_index": status.applied_index,
-                "last_log_index": status.last_log_index,
-                "snapshot_index": status.snapshot_index,
-                "last_contact_ms": status.last_contact_ms,
-                "uptime_seconds": round(self._now() - self._started_at, 3),
-                "version": __version__,
-            }
-        )
+        return {
+            "node_id": status.node_id,
+            "state": status.state,
+            "is_leader": status.is_leader,
+            "leader": None if leader is None else leader.raft_addr,
+            "leader_id": None if leader is None else leader.node_id,
+            "leader_http": None if leader is None else leader.http_addr,
+            "term": status.term,
+            "commit_index": status.commit_index,
+            "applied_index": status.applied_index,
+            "last_log_index": status.last_log_index,
+            "snapshot_index": status.snapshot_index,
+            "last_contact_ms": status.last_contact_ms,
+            "uptime_seconds": round(self._now() - self._started_at, 3),
+            "version": __version__,
+        }
 
     def raft_config(self, request: Request) -> Answer:
         """Answer with the configuration in force."""
@@ -78,7 +80,7 @@ class Cluster:
         status, members = self._node.status(), self._node.members()
         return json_answer(
             {
-                "members": [_member(member) for member in members],
+                "members": [member_document(member) for member in members],
                 "leader": None if status.leader is None else status.leader.node_id,
                 "failure_tolerance": failure_tolerance(members),
             }
@@ -122,7 +124,8 @@ def _server(member: Member) -> dict[str, Any]:
     }
 
 
-def _member(status: MemberStatus) -> dict[str, Any]:
+def member_document(status: MemberStatus) -> dict[str, Any]:
+    """Return what ``GET /cluster/members`` tells of one member."""
     return {
         **_server(status.member),
         "is_leader": status.is_leader,

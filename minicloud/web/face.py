@@ -19,6 +19,13 @@ class StoreFace(Protocol):
     def applied_index(self) -> int:
         """Index of the newest entry that the store has seen."""
 
+    @property
+    def bytes_used(self) -> int:
+        """Bytes of all keys and values."""
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+
     def get(self, key: str) -> Record | None:
         """Return what is stored under that key."""
 

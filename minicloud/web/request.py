@@ -1,4 +1,4 @@
-"""One HTTP request: its head, its bounded body, its one answer."""
+"""One HTTP request: its head, its bounded body, its one answer, whole or going on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from minicloud.web.keys import decode_key
 from minicloud.web.limits import MAX_JSON_BODY_BYTES, MAX_REQUEST_ID_BYTES
 from minicloud.web.problems import Problem, bad_request, explain, internal_error, overloaded
 from minicloud.web.routing import UNMATCHED, unknown_path
+from minicloud.web.stream import Stream, StreamedAnswer, send_on
 from minicloud.web.twisted_types import Request as TwistedRequest
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from minicloud.web.site import MinicloudSite
 
 KEY_TEMPLATE = "/kv/{key}"
-_KEYS_TEMPLATE = "/kv"
+KEYS_TEMPLATE = "/kv"
 """Many keys: they are protected as one is."""
 CLIENT_GONE = 499
 """Counted for a client that hung up before its answer (a code of nginx's; never sent)."""
@@ -65,6 +66,8 @@ class Request(TwistedRequest):
     body: bytes = b""
     refusal: Problem | None = None
     """Why this request is not let in."""
+    stream: Stream | None = None
+    """The answer, as long as it goes on."""
     started_at: float = 0.0
     _body_limit: int = MAX_JSON_BODY_BYTES
     _received_bytes: int = 0
@@ -126,7 +129,7 @@ class Request(TwistedRequest):
         self.route = route.template
         self.endpoint = route.endpoint(method)
         on_key = route.template == KEY_TEMPLATE
-        if on_key or not reading or route.template == _KEYS_TEMPLATE:
+        if on_key or not reading or route.template == KEYS_TEMPLATE:
             gate.check_token(headers, reading)
         if on_key:
             self.key = decode_key(self.rest)
@@ -221,30 +224,26 @@ class Request(TwistedRequest):
         """Take note that nobody waits for the answer. What was asked for goes on."""
         self._release_body()
         super().connectionLost(reason)
+        if self.stream is not None:
+            self.stream.lost()
 
     # To the client
 
     def send(self, answer: Answer) -> None:
         """Send the one answer of this request."""
-        site = self.site
         self._release_body()
         if self._disconnected:
-            self._record(CLIENT_GONE)
+            self.record(CLIENT_GONE)
+            return
+        if isinstance(answer, StreamedAnswer):
+            send_on(self, answer)
             return
         code, body, channel = answer.code, answer.body, self.channel
-        with_body = code not in CODES_WITHOUT_BODY
-        head = b"".join(
-            (
-                STATUS_LINES.get(code) or b"HTTP/1.1 %d Other\r\n" % code,
-                answer.identity_lines or site.identity_lines(answer.revision),
-                site.common_lines,
-                b"X-Request-ID: %b\r\n" % self.request_id,
-                answer.header_lines,
-                b"Content-Type: %b\r\nContent-Length: %d\r\n" % (answer.content_type, len(body)) if with_body else b"",
-                b"\r\n" if channel.persistent else b"Connection: close\r\n\r\n",
-            )
-        )
-        if not with_body or self.method == b"HEAD":
+        if code in CODES_WITHOUT_BODY:
+            head = self.head(answer, b"")
+        else:
+            head = self.head(answer, b"Content-Type: %b\r\nContent-Length: %d\r\n" % (answer.content_type, len(body)))
+        if code in CODES_WITHOUT_BODY or self.method == b"HEAD":
             body = b""
         if len(body) <= _SMALL_BODY_BYTES:
             channel.write(head + body)
@@ -252,9 +251,25 @@ class Request(TwistedRequest):
             channel.writeSequence((head, body))
         self.code, self.startedWriting, self.sentLength = code, 1, len(body)
         self.finish()
-        self._record(code)
+        self.record(code)
 
-    def _record(self, code: int) -> None:
+    def head(self, answer: Answer, body_lines: bytes) -> bytes:
+        """Return status line and header; ``body_lines`` are the fields that tell of the body."""
+        code, site = answer.code, self.site
+        return b"".join(
+            (
+                STATUS_LINES.get(code) or b"HTTP/1.1 %d Other\r\n" % code,
+                answer.identity_lines or site.identity_lines(answer.revision),
+                site.common_lines,
+                b"X-Request-ID: %b\r\n" % self.request_id,
+                answer.header_lines,
+                body_lines,
+                b"\r\n" if self.channel.persistent else b"Connection: close\r\n\r\n",
+            )
+        )
+
+    def record(self, code: int) -> None:
+        """Count this request as answered, with that status."""
         method = _METHOD_LABELS.get(self.method, OTHER_METHOD)
         self.site.instruments.request_finished(method, self.route, code, self.site.now() - self.started_at)
 

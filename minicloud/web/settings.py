@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ParamSpec
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from minicloud.web.limits import MAX_CONNECTIONS
 
@@ -62,6 +63,26 @@ class WebInstruments:
     """A GET or HEAD of a key was answered by this node, found or not."""
     delete_finished: Callable[[], None] = _ignore
     """A DELETE was applied through this node."""
+
+
+_Arguments = ParamSpec("_Arguments")
+
+
+def both(first: Callable[_Arguments, None], second: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
+    """Return one instrument that two listeners hear."""
+
+    def call(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> None:
+        first(*arguments, **named)
+        second(*arguments, **named)
+
+    return call
+
+
+def with_listener(
+    instruments: WebInstruments, request_finished: Callable[[str, str, int, float], None]
+) -> WebInstruments:
+    """Return instruments whose ``request_finished`` is heard by one more listener."""
+    return evolve(instruments, request_finished=both(instruments.request_finished, request_finished))
 
 
 MetricsPage = Callable[[str], tuple[str, bytes]]

@@ -74,6 +74,10 @@ class MinicloudSite(Site):
         self._sweep_call: IDelayedCall | None = None
         self._stop_waiters: list[Deferred[None]] = []
         self._warned_full = False
+        self.on_start: Callable[[], object] = lambda: None
+        """Called once the port is open: begins what goes on beside the requests."""
+        self.on_stop: Callable[[], object] = lambda: None
+        """Called when the site begins to stop: ends it."""
         self.on_shut_down: Callable[[], object] = lambda: None
         """Called once no connection is left: closes what routes hold."""
 
@@ -150,10 +154,12 @@ class MinicloudSite(Site):
 
     def shut_down(self, grace_s: float) -> Deferred[None]:
         """Let requests in flight finish for ``grace_s`` seconds, then cut them; close idle connections after a moment.
+        Streams end at once.
 
         Returns a Deferred that fires when no connection is left. The port must have stopped listening.
         """
         self.stopping = True
+        self.on_stop()
         if not self._channels:
             self._finish_stop()
             return succeed(None)
@@ -161,7 +167,7 @@ class MinicloudSite(Site):
         self._stop_waiters.append(stopped)
         for seconds, act in ((STOP_LINGER_S, self._close_idle), (grace_s, self._cut_all)):
             stopped.addBoth(_cancel, self.reactor.callLater(seconds, act))
-        for channel in self._channels:
+        for channel in list(self._channels):
             channel.stop()
         return stopped
 
@@ -183,7 +189,8 @@ class MinicloudSite(Site):
             stopped.callback(None)
 
     def startFactory(self) -> None:
-        """Open no access log: events are logged, requests are counted."""
+        """Begin what goes on beside the requests. No access log: events are logged, requests are counted."""
+        self.on_start()
 
     def stopFactory(self) -> None:
         """Close nothing."""

@@ -13,6 +13,13 @@ class StandInStore:
         self.records = {}
         self.applied_index = 0
 
+    def __len__(self):
+        return len(self.records)
+
+    @property
+    def bytes_used(self):
+        return sum(len(key.encode()) + len(record.value) for key, record in self.records.items())
+
     def get(self, key):
         return self.records.get(key)
 

@@ -184,7 +184,6 @@ def test_cluster_status_tells_who_this_node_is(world, node):
         "/raft/st%61tus",
         "/raft/backup",
         "/raft/restore",
-        "/events",
         "/openapi.json",
         "//health",
         "//",

@@ -1,0 +1,188 @@
+"""``GET /events``: what happens in the cluster, as server-sent events (the HTML standard, section 9.2) or once as JSON.
+
+Nothing waits in a queue for a client. Each stream knows how far it has come in the kept samples and news, and gets what
+is new when there is room; pictures of the cluster that come while there is none are left out, the newest one counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from attrs import define
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from minicloud.node.errors import NodeStopping
+from minicloud.web.answers import NO_STORE, Answer, json_answer, json_body
+from minicloud.web.consistency import choice
+from minicloud.web.limits import (
+    CLUSTER_INTERVAL_S,
+    LOOK_INTERVAL_S,
+    MAX_STREAMS,
+    SAMPLE_INTERVAL_S,
+    STREAM_RETRY_MS,
+    STREAM_STALL_S,
+)
+from minicloud.web.neighbours import Neighbours
+from minicloud.web.news import News
+from minicloud.web.overview import Overview
+from minicloud.web.problems import bad_parameter, overloaded
+from minicloud.web.query import parse_query
+from minicloud.web.rates import Rates
+from minicloud.web.request import Request
+from minicloud.web.stream import Stream, StreamedAnswer
+
+_KNOWN = frozenset({"format", "since"})
+_FORMATS = {"json": True}
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
+_TYPE = b"text/event-stream; charset=utf-8"
+_LINES = NO_STORE + b"X-Accel-Buffering: no\r\n"
+"""The second one asks nginx not to hold events back."""
+_RETRY = b"retry: %d\n\n" % STREAM_RETRY_MS
+
+
+@define(eq=False)
+class _Watcher:
+    """One stream, and how far it has come."""
+
+    stream: Stream
+    samples: int = 0
+    """Number of the newest sample that was sent."""
+    items: int = 0
+    """Number of the newest news that was sent."""
+
+
+class Events:
+    """The meaning of ``/events``, and the two loops behind it: one looks at the node, one takes samples.
+
+    ``reactor`` tells time. Between ``start`` and ``stop`` the loops go on whether or not anybody watches, so that a page
+    that is opened late has something to show.
+    """
+
+    _log = Logger()
+
+    def __init__(self, overview: Overview, rates: Rates, news: News, neighbours: Neighbours, reactor: Any) -> None:
+        self._overview = overview
+        self._rates = rates
+        self._news = news
+        self._neighbours = neighbours
+        self._now = reactor.seconds
+        self._watchers: dict[_Watcher, None] = {}
+        self._shown: object = None
+        self._shown_at = 0.0
+        self._loops = {LoopingCall(self._rates.sample): SAMPLE_INTERVAL_S, LoopingCall(self._look): LOOK_INTERVAL_S}
+        for loop in self._loops:
+            loop.clock = reactor
+
+    # Life
+
+    def start(self) -> None:
+        """Begin to look and to count."""
+        self._news.begin()
+        self._rates.begin()
+        for loop, interval_s in self._loops.items():
+            loop.start(interval_s, now=False).addErrback(self._failed)
+
+    def stop(self) -> None:
+        """End it; stopping twice does nothing. Streams are ended by the site."""
+        self._neighbours.stop()
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("What /events shows stands still from now on", failure=failure)
+
+    # Asked
+
+    def get(self, request: Request) -> Answer:
+        """Answer with a stream, or with JSON where that is asked for; raises Problem (400, 503) and NodeStopping."""
+        if request.site.stopping:
+            raise NodeStopping  # a stream that begins now would have to be cut
+        parameters = parse_query(request.query, _KNOWN)
+        if choice(parameters, "format", _FORMATS):
+            return self._once(_since(parameters))
+        if "since" in parameters:
+            raise bad_parameter("since goes with format=json: a stream sends all that is kept, and then what is new")
+        if len(self._watchers) >= MAX_STREAMS:
+            raise overloaded(f"{MAX_STREAMS} streams of events are open; close a page, or ask with format=json.")
+        return StreamedAnswer(200, content_type=_TYPE, header_lines=_LINES, begin=self._begin)
+
+    def _once(self, since: float) -> Answer:
+        self._neighbours.watch()
+        return json_answer(
+            {
+                "cluster": self._overview.document(),
+                "rates": {"samples": [sample for sample in self._rates.samples.after(0) if sample.at > since]},
+                "news": {"items": [item for item in self._news.items.after(0) if item.at > since]},
+            }
+        )
+
+    def _begin(self, stream: Stream) -> None:
+        watcher = _Watcher(stream)
+        self._watchers[watcher] = None
+        stream.on_end = partial(self._watchers.pop, watcher, None)
+        stream.on_room = partial(self._catch_up, watcher)
+        self._neighbours.watch()
+        stream.write(_RETRY + self._picture() + self._samples(watcher) + self._items(watcher))
+
+    # Sending
+
+    def _look(self) -> None:
+        self._news.look()
+        if not self._watchers:
+            return
+        self._neighbours.watch()
+        picture = self._picture_if_due()
+        for watcher in list(self._watchers):
+            paused_s = watcher.stream.paused_s
+            if paused_s is None:
+                self._send(watcher, picture)
+            elif paused_s >= STREAM_STALL_S:
+                watcher.stream.cut()
+
+    def _picture_if_due(self) -> bytes:
+        """Return the cluster as an event where it has changed, or was last shown long ago; else nothing."""
+        signature, now = self._overview.signature(), self._now()
+        # Judged half a look early: timers are late now and then, never early.
+        if signature == self._shown and now < self._shown_at + CLUSTER_INTERVAL_S - LOOK_INTERVAL_S / 2:
+            return b""
+        self._shown, self._shown_at = signature, now
+        return self._picture()
+
+    def _catch_up(self, watcher: _Watcher) -> None:
+        self._send(watcher, self._picture())
+
+    def _send(self, watcher: _Watcher, picture: bytes) -> None:
+        has_samples = watcher.samples < self._rates.samples.count
+        has_items = watcher.items < self._news.items.count
+        data = picture + (self._samples(watcher) if has_samples else b"") + (self._items(watcher) if has_items else b"")
+        if data:
+            watcher.stream.write(data)
+
+    def _picture(self) -> bytes:
+        return _event(b"cluster", self._overview.document())
+
+    def _samples(self, watcher: _Watcher) -> bytes:
+        sent, watcher.samples = watcher.samples, self._rates.samples.count
+        return _event(b"rates", {"samples": self._rates.samples.after(sent)})
+
+    def _items(self, watcher: _Watcher) -> bytes:
+        sent, watcher.items = watcher.items, self._news.items.count
+        return _event(b"news", {"items": self._news.items.after(sent)})
+
+
+def _since(parameters: Mapping[str, str]) -> float:
+    text = parameters.get("since", "0")
+    if not _SECONDS.fullmatch(text):
+        raise bad_parameter(f"since: expected seconds since 1970, such as 1764000000.5, not {text!r}")
+    return float(text)
+
+
+def _event(name: bytes, document: dict[str, Any]) -> bytes:
+    """Return one event; ``json_body`` ends the line of its data."""
+    return b"event: %b\ndata: %b\n" % (name, json_body(document))

@@ -1,0 +1,225 @@
+"""What the other members say of themselves: asked over HTTP, as long as somebody watches."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from attrs import define, frozen
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.iweb import IAgent, IResponse
+
+from minicloud.raft.configuration import Member
+from minicloud.web.face import NodeFace
+from minicloud.web.limits import ASK_INTERVAL_S, ASK_LIMIT_S, MAX_ASK_ANSWER_BYTES, REPORT_FRESH_S, WATCH_S
+
+_PATH = "/raft/status"
+
+
+class Report(msgspec.Struct):
+    """What a member says of itself: the part of ``GET /raft/status`` that is passed on."""
+
+    state: str
+    term: int
+    commit_index: int
+    applied_index: int
+    last_log_index: int
+    leader_id: str | None
+    uptime_seconds: float
+    version: str
+
+
+class _Identity(msgspec.Struct):
+    """Who says it."""
+
+    node_id: str
+
+
+@frozen
+class Seen:
+    """What is known of one member by asking it."""
+
+    answers: bool | None = None
+    """By the newest outcome; None before the first one."""
+    answered_ms: int | None = None
+    """Age of its newest answer, in milliseconds."""
+    reported: Report | None = None
+    """Out of that answer; None once it is old."""
+
+
+@define
+class _Outcome:
+    """What came of the questions to one address."""
+
+    http_addr: str
+    answers: bool
+    answered_at: float | None = None
+    report: Report | None = None
+
+
+class Neighbours:
+    """Asks each other member for its status, one question at a time, while somebody watches.
+
+    ``reactor`` tells time; ``agent`` connects; ``scheme`` is what the cluster speaks, ``http`` or ``https``. No question
+    carries a token: a status needs none.
+    """
+
+    _log = Logger()
+
+    def __init__(self, node: NodeFace, reactor: Any, agent: IAgent, scheme: str) -> None:
+        self._node = node
+        self._reactor = reactor
+        self._agent = agent
+        self._scheme = scheme
+        self._watched_until = 0.0
+        self._outcomes: dict[str, _Outcome] = {}
+        self._asking: dict[str, Deferred[None]] = {}
+        self._loop = LoopingCall(self._ask_all)
+        self._loop.clock = reactor
+
+    def watch(self) -> None:
+        """Take note that somebody watches, now and for a while."""
+        self._watched_until = self._reactor.seconds() + WATCH_S
+        if not self._loop.running:
+            self._loop.start(ASK_INTERVAL_S).addErrback(self._failed)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self._loop.running:
+            self._loop.stop()
+        self._outcomes.clear()
+        for asked in list(self._asking.values()):
+            asked.cancel()
+
+    def seen(self, member: Member) -> Seen:
+        """Return what is known of another member."""
+        outcome = self._outcomes.get(member.node_id)
+        if outcome is None or outcome.http_addr != member.http_addr:
+            return Seen()
+        if outcome.answered_at is None:
+            return Seen(outcome.answers)
+        age_s = self._reactor.seconds() - outcome.answered_at
+        report = outcome.report if age_s < REPORT_FRESH_S else None
+        return Seen(outcome.answers, round(age_s * 1000), report)
+
+    # Asking
+
+    def _ask_all(self) -> None:
+        if self._reactor.seconds() >= self._watched_until:
+            self.stop()
+            return
+        others = {
+            member.node_id: member
+            for member in self._node.status().configuration.members
+            if member.node_id != self._node.node_id and member.http_addr
+        }
+        self._outcomes = {node_id: outcome for node_id, outcome in self._outcomes.items() if node_id in others}
+        for node_id, member in others.items():
+            if node_id not in self._asking:
+                self._ask(member)
+
+    def _ask(self, member: Member) -> None:
+        asked = Deferred.fromCoroutine(self._converse(member))
+        timer = self._reactor.callLater(ASK_LIMIT_S, asked.cancel)
+        # Before its outcome is looked at: with a member that cannot be reached at all, that may be at once.
+        settled: Deferred[None] = asked.addCallbacks(
+            self._answered, self._silent, callbackArgs=(member,), errbackArgs=(member,)
+        )
+        self._asking[member.node_id] = settled
+
+        def done(_: None) -> None:
+            del self._asking[member.node_id]
+            if timer.active():
+                timer.cancel()
+
+        settled.addCallback(done)
+
+    async def _converse(self, member: Member) -> Report:
+        # A client for each question: it would keep the cookies of the last one.
+        response = await HTTPClient(self._agent).get(
+            f"{self._scheme}://{member.http_addr}{_PATH}",
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+        return _report(await _body(response), member)
+
+    def _answered(self, report: Report, member: Member) -> None:
+        self._note(_Outcome(member.http_addr, True, self._reactor.seconds(), report), member)
+
+    def _silent(self, failure: Failure, member: Member) -> None:
+        """Take note that a question had no answer. Why, is for the log of who cannot answer."""
+        before = self._outcomes.get(member.node_id)
+        if before is not None and before.http_addr == member.http_addr:
+            before.answers = False
+        else:
+            self._note(_Outcome(member.http_addr, False), member)
+
+    def _note(self, outcome: _Outcome, member: Member) -> None:
+        if self._loop.running:
+            self._outcomes[member.node_id] = outcome
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("Asking the other members ended", failure=failure)
+
+
+def _report(body: bytes, member: Member) -> Report:
+    """Return what a member says; raises ValueError where another node says it, or nobody of ours."""
+    if msgspec.json.decode(body, type=_Identity).node_id != member.node_id:
+        raise ValueError("another node answers there")
+    return msgspec.json.decode(body, type=Report)
+
+
+class _Reader(Protocol):
+    """Collects a body whose length is known; whoever gives up cuts the connection under it."""
+
+    def __init__(self, finished: Deferred[bytes]) -> None:
+        self._finished = finished
+        self._chunks: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a piece."""
+        self._chunks.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Take the end."""
+        if self._finished.called:
+            return
+        if isinstance(reason.value, ResponseDone):
+            self._finished.callback(b"".join(self._chunks))
+        else:
+            self._finished.errback(reason)
+
+    def cut(self) -> None:
+        """Close the connection: what is left of this answer must not be taken for the next one."""
+        transport: Any = self.transport
+        if transport is not None:
+            getattr(transport, "abortConnection", transport.loseConnection)()
+
+
+def _body(response: IResponse) -> Deferred[bytes]:
+    """Return the body of an answer of 200; fails with ValueError for any other, and for one of unknown or great length.
+
+    A node says how long its answers are. So nothing compressed is unpacked here, and nothing without end is read.
+    """
+    reader: _Reader
+
+    def give_up(finished: Deferred[bytes]) -> None:
+        finished.errback(CancelledError())
+        reader.cut()
+
+    finished: Deferred[bytes] = Deferred(give_up)
+    reader = _Reader(finished)
+    length = response.length
+    is_fine = response.code == 200 and isinstance(length, int) and length <= MAX_ASK_ANSWER_BYTES
+    cast(Any, response).deliverBody(reader)
+    if not is_fine and not finished.called:
+        finished.errback(ValueError("no status"))
+        reader.cut()
+    return finished
