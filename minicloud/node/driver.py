@@ -175,26 +175,29 @@ class Driver:
 
     def _wait_for_room(self) -> None:
         """Send nothing, not even heartbeats, so that another leader takes over; and try again later."""
+        if self._call is not None:  # somebody woke us while we were at it
+            self._call.cancel()
+            self._call = None
         if self._ready is None or self._ready.snapshot is None:
             self.receiver.stop()  # the core must hear of no new snapshot before this round is finished
         self._room_check = self._reactor.callLater(ROOM_CHECK_S, self._try_again)
 
     def _try_again(self) -> None:
+        """Finish what was held up, in this very turn: in the next one a message could change the log under it."""
         self._room_check = None
-        self._call = None
-        self.wake()
+        self._drain()
 
     def _rounds(self) -> None:
+        if self._ready is not None:  # a full disk has held it up; the core takes nothing new before it is finished
+            self._carry_out(self._ready)
         self.proposals.go_on()
         self.reads.ask()
         for _ in range(MAX_ROUNDS):
-            if self._ready is None:
-                if not self.raft.has_ready():
-                    break
-                self._ready = self.raft.ready()
-                self._steps_done = 0
+            if not self.raft.has_ready():
+                break
+            self._ready = self.raft.ready()
+            self._steps_done = 0
             self._carry_out(self._ready)
-            self._finish(self._ready)
         assert self.network is not None, "started"
         self.sender.flush(self.network)
         self._look_around()
@@ -202,9 +205,11 @@ class Driver:
             self.wake()
 
     def _carry_out(self, ready: Ready) -> None:
+        """Take the steps that are left of a round, and finish it. Raises DiskFull in between."""
         while self._steps_done < len(self._steps):
             self._steps[self._steps_done](ready)
             self._steps_done += 1
+        self._finish(ready)
 
     def _finish(self, ready: Ready) -> None:
         self._ready = None

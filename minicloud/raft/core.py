@@ -260,7 +260,9 @@ class Raft:
         if ready.committed:
             self.last_applied = ready.committed[-1].index
         if ready.entries:
-            self.log.stable_index = ready.entries[-1].index
+            last = ready.entries[-1]
+            assert self.log.matches(last.index, last.term), "other input came in before the round was finished"
+            self.log.stable_index = last.index
         if ready.hard_state is not None:
             self._durable = ready.hard_state
             election.count_own_vote(self)

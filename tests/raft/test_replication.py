@@ -300,3 +300,15 @@ def test_a_follower_that_crashes_while_it_writes_loses_nothing_that_it_acknowled
     assert network["b"].log.last_index >= acknowledged
     assert (acknowledged == index) == (point == "before apply")
     network.wait_for(lambda: network["a"].commit_index == index, 2 * LONG_ELECTION_TICKS)
+
+
+def test_a_round_is_not_finished_when_its_entries_have_been_replaced_meanwhile() -> None:
+    """What replaced them is not on disk: to count it as durable would be to forget it after a crash."""
+    network = led()
+    raft = network["a"]
+    raft.propose(b"x")
+    ready = raft.ready()
+    last = ready.entries[-1]
+    raft.step("b", AppendEntries(3, last.index - 1, 2, (Entry(3, last.index),), 0))
+    with pytest.raises(AssertionError, match="before the round was finished"):
+        raft.advance(ready)
