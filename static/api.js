@@ -16,7 +16,7 @@ export class Refused extends Error {
   }
 }
 
-/** No answer came. `sent` tells whether the node may have got the request. */
+/** No answer came: the node may have got the request, and may not. */
 export class NoAnswer extends Error {}
 
 /** The token, kept for this tab. */
@@ -32,17 +32,36 @@ export async function getJson(path, signal) {
   return response.json();
 }
 
-/** A key: its bytes, its entity tag and its revision. */
-export async function getKey(key) {
-  const response = await ask(keyPath(key), { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  return { bytes, etag: response.headers.get("ETag") ?? "" };
+/**
+ * A page of a listing: `items` without values, `prefixes` (where there is a delimiter), `revision` and `next_cursor`.
+ *
+ * `signal` calls it off; the promise is then rejected with the signal's reason.
+ */
+export async function listKeys({ prefix, delimiter, cursor, limit }, signal) {
+  const query = new URLSearchParams({ prefix, limit, keys_only: "true" });
+  if (delimiter) query.set("delimiter", delimiter);
+  if (cursor) query.set("cursor", cursor);
+  return getJson(`/kv?${query}`, bounded(signal));
 }
 
-/** Writes a key. `condition` holds If-Match or If-None-Match, or nothing. */
-export async function putKey(key, text, condition) {
-  const body = new TextEncoder().encode(text);
-  return write("PUT", key, { ...condition, "Content-Type": "application/octet-stream" }, body);
+/** How many keys begin with a prefix. */
+export async function countKeys(prefix, signal) {
+  const query = new URLSearchParams({ prefix, count: "true" });
+  return (await getJson(`/kv?${query}`, bounded(signal))).count;
+}
+
+/** A key: its bytes, its entity tag, and what the node tells about it. */
+export async function readKey(key) {
+  const response = await ask(`${keyPath(key)}?format=json`, { signal: bounded() });
+  const told = await response.json();
+  const bytes = told.value_base64 === undefined ? new TextEncoder().encode(told.value) : fromBase64(told.value_base64);
+  const etag = response.headers.get("ETag") ?? "";
+  return { key, bytes, etag, revision: told.revision, created: told.create_revision, version: told.version };
+}
+
+/** Writes bytes under a key. `condition` holds If-Match or If-None-Match. */
+export async function putKey(key, bytes, condition) {
+  return write("PUT", key, { ...condition, "Content-Type": "application/octet-stream" }, bytes);
 }
 
 /** Deletes a key. */
@@ -52,9 +71,17 @@ export async function deleteKey(key, condition) {
 
 async function write(method, key, headers, body) {
   // A browser cannot follow a redirect to the leader, which is another origin: the node passes the request on.
-  const path = `${keyPath(key)}?forward`;
-  const response = await ask(path, { method, headers, body, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  const response = await ask(`${keyPath(key)}?forward`, { method, headers, body, signal: bounded() });
   return response.json();
+}
+
+function bounded(signal) {
+  const limit = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  return signal ? AbortSignal.any([signal, limit]) : limit;
+}
+
+function fromBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 async function ask(path, options) {
@@ -64,6 +91,7 @@ async function ask(path, options) {
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store", redirect: "error", credentials: "omit" });
   } catch (error) {
+    if (error.name === "AbortError") throw error; // The page itself called it off.
     throw new NoAnswer(error.name === "TimeoutError" ? "The node did not answer in time." : "The node did not answer.");
   }
   if (!response.ok) throw new Refused(response.status, await problemOf(response));

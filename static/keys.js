@@ -1,182 +1,149 @@
-// One key at a time: get, put, delete, through the node that serves the page.
+// The view of keys: the tree and the search on one side, the value and the editor on the other, and what happens between them.
 
-import { deleteKey, getKey, NoAnswer, putKey, Refused, token } from "./api.js";
-import { $, setText } from "./dom.js";
-import { describeValue, size } from "./text.js";
-import { askForToken } from "./token.js";
+import { readKey } from "./api.js";
+import { $ } from "./dom.js";
+import { confirmLeave } from "./key-dialogs.js";
+import { closeEditor, editedKey, editNew, editValue, isDirty, startEditor } from "./key-editor.js";
+import { isMissing, readProblem, say, startOutcomes } from "./key-outcome.js";
+import { search, showAge, showEmpty, startSearch, treeFailed } from "./key-search.js";
+import { activePrefix, focusTree, isInTree, markSelected, reveal, startTree } from "./key-tree.js";
+import { showHeld, shownKey, showNothing, showNoValue, showValue, startValue } from "./key-value.js";
+import { isWriting, leaveOut, save, startWriting } from "./key-writing.js";
 
-/** What was last read or written: {key, etag, text}; an empty etag says that the key does not exist. */
-let known = null;
-let busy = false;
+/** Number of the newest read: the answer to an older one is not shown. */
+let newestRead = 0;
 
-/** Connects the form. */
+/** Connects the view. */
 export function startKeys() {
-  $("key-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    work(read);
-  });
-  $("put").addEventListener("click", () => work(put));
-  $("delete").addEventListener("click", () => work(remove));
-  $("edit").addEventListener("click", edit);
-  $("key").addEventListener("input", showCondition);
-  $("value").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) work(put);
-  });
+  startOutcomes();
+  startTree({ onKey: choose, onChange: treeChanged, onError: treeFailed });
+  startSearch();
+  startValue(say);
+  startEditor({ onSave: save, onCancel: cancel });
+  startWriting({ onShown: rememberKey, reread: read });
+  $("new-key").addEventListener("click", () => create(activePrefix()));
+  $("none-create").addEventListener("click", () => create(""));
+  $("edit").addEventListener("click", () => editValue(shownKey()));
+  $("reread").addEventListener("click", () => read(shownKey().key));
+  $("no-value-act").addEventListener("click", actOnNoValue);
+  $("to-tree").addEventListener("click", backToTree);
+  showNothing();
+  addEventListener("hashchange", followHash);
+  followHash();
 }
 
-async function work(task) {
-  if (busy) return;
-  if ($("key").value === "") {
-    say("warn", "Type a key first.");
-    $("key").focus();
-    return;
-  }
-  setBusy(true);
+// The tree
+
+function treeChanged() {
+  showAge();
+  showEmpty();
+}
+
+function showOnNarrowScreens(side) {
+  $("desk").dataset.shows = side;
+}
+
+function backToTree() {
+  showOnNarrowScreens("tree");
+  focusTree();
+}
+
+// Which key: the location's hash says it, so that keys can be linked to.
+
+function followHash() {
+  const [view, ...rest] = location.hash.slice(1).split("/");
+  if (view !== "keys") return;
+  search();
+  const key = decoded(rest.join("/"));
+  if (key === "") return rememberKey(shownKey()?.key ?? null);
+  if (key === null) return say("bad", "This link names no key: its percent-encoding is broken. Choose a key in the list.");
+  if (key === shownKey()?.key) return;
+  choose(key);
+  reveal(key);
+}
+
+function decoded(text) {
   try {
-    await task($("key").value);
-  } catch (error) {
-    explain(error, task !== read);
-  } finally {
-    setBusy(false);
+    return decodeURIComponent(text);
+  } catch {
+    return null;
   }
 }
 
-function setBusy(now) {
-  busy = now;
-  $("key-form").setAttribute("aria-busy", String(now));
-  for (const id of ["get", "put", "delete"]) $(id).setAttribute("aria-disabled", String(now));
+function rememberKey(key) {
+  if (!location.hash.startsWith("#keys")) return; // Another view is shown by now.
+  history.replaceState(null, "", key === null ? "#keys" : `#keys/${encodeURIComponent(key)}`);
 }
+
+async function choose(key) {
+  if (await mayLeave()) await read(key);
+  else rememberKey(shownKey()?.key ?? null);
+}
+
+/** Whether what was typed is saved, or may be thrown away. */
+async function mayLeave() {
+  if (isWriting()) {
+    say("warn", "This is still being written: wait for the answer.");
+    return false;
+  }
+  if (isDirty() && !(await confirmLeave(editedKey()))) return false;
+  closeEditor();
+  return true;
+}
+
+// Reading
 
 async function read(key) {
+  const number = (newestRead += 1);
   say("none", "Reading…");
-  let found;
+  rememberKey(key);
+  markSelected(key);
+  const show = await answerOf(key);
+  if (number !== newestRead) return;
+  const focusIsInTree = $("tree").contains(document.activeElement);
+  showOnNarrowScreens("detail");
+  show();
+  if (focusIsInTree && $("tree").offsetParent === null) $("to-tree").focus();
+}
+
+/** What to do with what the node says of a key. */
+async function answerOf(key) {
   try {
-    found = await getKey(key);
+    const found = await readKey(key);
+    return () => {
+      showValue(found);
+      say("none", "");
+    };
   } catch (error) {
-    if (error instanceof Refused && error.code === "key_not_found") {
-      showMissing(key);
-      say("warn", "There is no such key.");
-      return;
-    }
-    throw error;
-  }
-  showValue(key, found.bytes, found.etag);
-  say("ok", `Read at revision ${revisionOf(found.etag)}.`);
-}
-
-async function put(key) {
-  say("none", "Writing…");
-  const text = $("value").value;
-  const done = await putKey(key, text, condition(key));
-  showValue(key, new TextEncoder().encode(text), `"${done.revision}"`);
-  say("ok", `${done.created ? "Created" : "Changed"} at revision ${done.revision}.`);
-}
-
-async function remove(key) {
-  if (!(await confirmed(key))) {
-    say("none", "Kept.");
-    return;
-  }
-  say("none", "Deleting…");
-  const done = await deleteKey(key, condition(key));
-  showMissing(key);
-  say("ok", done.deleted ? `Deleted at revision ${done.revision}.` : "There was no such key.");
-}
-
-function confirmed(key) {
-  const dialog = $("confirm");
-  setText($("confirm-key"), key);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
-/** The headers of a write that must not overwrite what somebody else wrote since we looked. */
-function condition(key) {
-  if (known === null || known.key !== key || !$("conditional").checked) return {};
-  return known.etag === "" ? { "If-None-Match": "*" } : { "If-Match": known.etag };
-}
-
-function showCondition() {
-  const applies = known !== null && known.key === $("key").value;
-  $("condition").hidden = !applies;
-  if (!applies) return;
-  const text = known.etag === "" ? "Only if it still does not exist" : `Only if it is still at revision ${revisionOf(known.etag)}`;
-  setText($("condition-text"), text);
-}
-
-function showValue(key, bytes, etag) {
-  const { kind, shown, cut, editable } = describeValue(bytes);
-  $("shown").classList.toggle("hex", kind.startsWith("hex"));
-  known = { key, etag, text: editable ? shown : "" };
-  $("conditional").checked = true;
-  showTitle(key);
-  setText($("meta-etag"), etag);
-  setText($("meta-size"), size(bytes.length));
-  setText($("meta-kind"), kind);
-  setText($("shown"), shown);
-  setText($("viewer-hint"), bytes.length === 0 ? "The value is empty." : cut);
-  $("meta").hidden = false;
-  $("shown").hidden = bytes.length === 0;
-  $("edit").hidden = !editable;
-  showCondition();
-}
-
-function showMissing(key) {
-  known = { key, etag: "", text: "" };
-  $("conditional").checked = true;
-  showTitle(key);
-  setText($("viewer-hint"), "This key does not exist.");
-  $("meta").hidden = true;
-  $("shown").hidden = true;
-  $("edit").hidden = true;
-  showCondition();
-}
-
-function showTitle(key) {
-  $("viewer-title").classList.add("named");
-  setText($("viewer-title"), key);
-}
-
-function edit() {
-  $("key").value = known.key;
-  $("value").value = known.text;
-  showCondition();
-  $("value").focus();
-}
-
-function explain(error, writes) {
-  if (error instanceof Refused) {
-    explainRefusal(error);
-  } else if (error instanceof NoAnswer) {
-    say("bad", writes ? `${error.message} Whether this took effect is not known: get the key before you try again.` : error.message);
-  } else {
-    say("bad", error.message);
+    return () => {
+      const missing = isMissing(error);
+      if (missing && isInTree(key)) leaveOut(key);
+      showNoValue(key, missing ? "There is no such key." : "Its value could not be read.", missing ? "Create it" : "Try again");
+      say(missing ? "none" : "bad", missing ? "" : readProblem(error, "value", () => read(key)));
+    };
   }
 }
 
-function explainRefusal(error) {
-  if (error.status === 401) {
-    say("bad", token.get() ? "The node refuses this token." : "This needs the cluster's token: enter it under Token.");
-    askForToken();
-  } else if (error.code === "precondition_failed") {
-    const now = error.document.current_revision;
-    const where = Number.isInteger(now) ? `is at revision ${now} now` : "does not exist any more";
-    say("warn", `Not written: somebody else was faster, the key ${where}. Get it, or lift the condition.`);
-  } else if (error.code === "outcome_unknown" || error.status === 500) {
-    say("bad", `${error.message} Get the key before you try again.`);
-  } else {
-    say("bad", error.message);
-  }
+function actOnNoValue() {
+  const { key } = shownKey();
+  if ($("no-value-act").textContent === "Create it") create(key);
+  else read(key);
 }
 
-function say(level, text) {
-  $("outcome").dataset.level = level;
-  setText($("outcome"), text);
+// New keys
+
+async function create(prefix) {
+  if (!(await mayLeave())) return;
+  newestRead += 1;
+  say("none", "");
+  showOnNarrowScreens("detail");
+  editNew(prefix);
 }
 
-function revisionOf(etag) {
-  return etag.replaceAll('"', "");
+async function cancel() {
+  if (!(await mayLeave())) return;
+  say("none", "");
+  showHeld();
+  if (shownKey() === null) backToTree();
+  else $(shownKey().bytes === undefined ? "new-key" : "edit").focus();
 }

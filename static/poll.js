@@ -5,38 +5,37 @@ const PERIOD_MS = 1000;
 const TIMEOUT_MS = 2500;
 
 /**
- * Calls `question(signal)` each second, and `onAnswer(answer)` or `onFailure(error)` with what comes of it.
+ * Calls `question(signal)` each second, the first time at once, and `onAnswer(answer)` or `onFailure(error)` with what comes
+ * of it.
  *
- * Returns a function that polls at once, aborting a poll that is under way.
+ * Returns a function that stops it, aborting a poll that is under way: neither is called after that.
  */
 export function poll(question, onAnswer, onFailure) {
-  let underWay = null;
+  let stopped = false;
   let timer = 0;
+  let underWay = null;
 
   async function once() {
-    clearTimeout(timer);
-    underWay?.abort();
-    const mine = new AbortController();
-    underWay = mine;
     const startedAt = performance.now();
-    const limit = setTimeout(() => mine.abort(), TIMEOUT_MS);
+    underWay = new AbortController();
+    const limit = setTimeout(() => underWay.abort(), TIMEOUT_MS);
     let report;
     try {
-      const answer = await question(mine.signal);
+      const answer = await question(underWay.signal);
       report = () => onAnswer(answer);
     } catch (error) {
       report = () => onFailure(error);
     }
     clearTimeout(limit);
-    if (underWay !== mine) return; // A newer poll has taken over, and plans the next one.
-    underWay = null;
+    if (stopped) return;
     timer = setTimeout(once, Math.max(0, startedAt + PERIOD_MS - performance.now()));
     report();
   }
 
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) once();
-  });
   once();
-  return once;
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    underWay.abort();
+  };
 }

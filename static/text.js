@@ -103,50 +103,106 @@ export function hexDump(bytes) {
 }
 
 /**
+ * Whether a member is up, as far as the serving node knows: true, false, or null where it cannot tell.
+ *
+ * The leader's word counts first, because a quorum is made of whom it hears; where it says nothing, whether it answers over HTTP.
+ */
+export function isUp(member, servingNode) {
+  if (member.node_id === servingNode) return true;
+  return member.healthy ?? member.answers ?? null;
+}
+
+/**
  * What the banner says: how many voters are up, and how many more may fail.
  *
- * `status` and `cluster` are the documents of /raft/status and /cluster/members of the node that serves the page.
+ * `status` and `cluster` are the documents of /raft/status and /cluster/members of the node that serves the page, with what
+ * /events adds to the members. `missing` are the voters that have to be started again before the cluster works.
  */
 export function quorumSummary(status, cluster) {
   const voters = cluster.members.filter((member) => member.suffrage === "Voter");
-  const down = voters.filter((member) => member.healthy === false).map((member) => member.node_id);
-  const unseen = voters.some((member) => member.healthy === null || member.healthy === undefined);
-  const up = voters.length - down.length;
-  const scope = unseen ? `, as far as ${status.node_id} can tell` : "";
   if (status.state === "Removed") {
-    return { level: "bad", title: "Not a member", text: `${status.node_id} has been removed from its cluster.` };
+    return { level: "bad", title: "Not a member", text: `${status.node_id} has been removed from its cluster.`, missing: [] };
   }
   if (voters.length === 0) {
-    return { level: "unknown", title: "No cluster yet", text: `${status.node_id} waits to be taken into one.` };
+    return { level: "unknown", title: "No cluster yet", text: `${status.node_id} waits to be taken into one.`, missing: [] };
   }
-  if (!status.leader_id) {
+  const down = voters.filter((voter) => isUp(voter, status.node_id) === false);
+  const needed = Math.floor(voters.length / 2) + 1;
+  if (voters.length - down.length < needed && !hearsLeader(status, voters)) return lostQuorum(voters, down, needed);
+  if (!status.leader_id) return noLeader(status, voters, needed);
+  return heldQuorum(status, cluster, voters, down);
+}
+
+/** A leader that is heard has a quorum, whatever else is seen from here: it steps down without one. */
+function hearsLeader(status, voters) {
+  if (status.leader_id === status.node_id) return false;
+  return voters.some((voter) => voter.node_id === status.leader_id && voter.healthy === true);
+}
+
+function lostQuorum(voters, down, needed) {
+  const up = voters.length - down.length;
+  const text =
+    `${up} of ${voters.length} voters ${up === 1 ? "is" : "are"} up, and ${needed} are needed. Nothing can be written, and only ` +
+    `reads with ?stale are answered, until ${needed - up} more ${needed - up === 1 ? "runs" : "run"}. Nothing that was answered is lost.`;
+  return { level: "bad", title: "Quorum lost", text, missing: down };
+}
+
+function noLeader(status, voters, needed) {
+  const up = voters.filter((voter) => isUp(voter, status.node_id) === true).length;
+  if (up < needed) {
     const text = "Writes, and reads that are not stale, wait until more than half of the voters agree on one.";
-    return { level: "bad", title: "No leader", text };
+    return { level: "bad", title: "No leader", text, missing: [] };
   }
+  const text = `${up} of ${voters.length} voters are up, which is enough. Writes, and reads that are not stale, wait until they agree on one.`;
+  return { level: "warn", title: "Electing a leader…", text, missing: [] };
+}
+
+function heldQuorum(status, cluster, voters, down) {
+  const unseen = voters.some((voter) => isUp(voter, status.node_id) === null);
+  const scope = unseen ? `, as far as ${status.node_id} can tell` : "";
   if (voters.length === 1) {
-    return { level: "warn", title: "One voter", text: "The cluster works, and stops if this node fails. Three voters outlive one." };
+    const text = "The cluster works, and stops if this node fails. Three voters outlive one.";
+    return { level: "warn", title: "One voter", text, missing: [] };
   }
+  const up = voters.length - down.length;
   const state = unseen ? `${voters.length} voters` : `${up} of ${voters.length} voters are up`;
-  const missing = down.length ? ` Down: ${down.join(", ")}.` : "";
-  const spare = Number.isInteger(cluster.failure_tolerance) ? cluster.failure_tolerance : 0;
+  const missing = down.length ? ` Down: ${down.map((voter) => voter.node_id).join(", ")}.` : "";
+  const told = Number.isInteger(cluster.failure_tolerance) ? cluster.failure_tolerance : 0;
+  const spare = Math.max(0, Math.min(told, up - (Math.floor(voters.length / 2) + 1)));
   if (spare === 0) {
-    return { level: "warn", title: "Quorum held, nothing to spare", text: `${state}${scope}; one more failure stops it.${missing}` };
+    const text = `${state}${scope}; one more failure stops it.${missing}`;
+    return { level: "warn", title: "Quorum held, nothing to spare", text, missing: [] };
   }
   const more = spare === 1 ? "1 more may fail" : `${spare} more may fail`;
-  return { level: "ok", title: "Quorum held", text: `${state}; ${more}${scope}.${missing}` };
+  return { level: down.length ? "warn" : "ok", title: "Quorum held", text: `${state}; ${more}${scope}.${missing}`, missing: [] };
 }
 
 /** Whether a member can be reached, as far as the serving node knows. */
 export function reachability(member, servingNode) {
+  const { healthy = null, answers = null } = member;
   if (member.node_id === servingNode) return { level: "ok", text: "Serves this page" };
-  if (member.healthy === true) return { level: "ok", text: "Reachable" };
-  if (member.healthy === false) return { level: "bad", text: "Not reachable" };
+  const hearer = member.is_leader ? servingNode : "the leader";
+  if (healthy === true && answers === false) return { level: "warn", text: `Does not answer over HTTP, but ${hearer} hears it` };
+  if (healthy === false && answers === true) return { level: "warn", text: `Answers over HTTP, but ${hearer} does not hear it` };
+  if (healthy === true) return { level: "ok", text: "Reachable" };
+  if (healthy === false) return { level: "bad", text: "Not reachable" };
+  if (answers === true) return { level: "ok", text: "Answers over HTTP" };
+  if (answers === false) return { level: "bad", text: "Does not answer over HTTP" };
   return { level: "unknown", text: `Not seen by ${servingNode}` };
 }
 
-/** What a member does: Leader, Follower, Learner, or what the serving node says of itself. */
+/** What a member does: what it says itself, or else Leader, Follower or Learner as the serving node sees it. */
 export function role(member, status) {
   if (member.node_id === status.node_id) return status.state;
+  if (member.reported && member.answers !== false) return member.reported.state;
   if (member.is_leader) return "Leader";
+  if (isUp(member, status.node_id) === false) return member.suffrage; // What it does, nobody knows.
   return member.suffrage === "Learner" ? "Learner" : "Follower";
+}
+
+/** A size in bytes, short enough for a row of a list: "12 B", "3.4 KiB". */
+export function shortSize(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  const [unit, name] = bytes < 1024 * 1024 ? [1024, "KiB"] : [1024 * 1024, "MiB"];
+  return `${(bytes / unit).toFixed(1)} ${name}`;
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ class Browser(ProcessProtocol):
     _waiting: dict[int, Deferred[Any]] = field(factory=dict)
     pages: dict[str, "Page"] = field(factory=dict)
     """The open tabs, by session."""
+    _saved: "Deferred[None] | None" = None
 
     @classmethod
     def start(cls, program: str, profile: Path) -> "Browser":
@@ -69,7 +71,10 @@ class Browser(ProcessProtocol):
         if waiting is not None:
             waiting.callback(message)
         elif page is not None:
-            page.complained(message)
+            page.noticed(message)
+        elif message.get("params", {}).get("state") == "completed" and self._saved is not None:
+            waiting_for_file, self._saved = self._saved, None
+            waiting_for_file.callback(None)
 
     def processEnded(self, reason: Any) -> None:
         self.ended.callback(None)
@@ -90,17 +95,29 @@ class Browser(ProcessProtocol):
         target = (await self.command("Target.createTarget", url="about:blank"))["targetId"]
         session = (await self.command("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
         page = self.pages[session] = Page(self, session, target)
-        for domain in ("Runtime.enable", "Log.enable", "Page.enable"):
+        for domain in ("Runtime.enable", "Log.enable", "Page.enable", "Network.enable"):
             await page.command(domain)
         await page.size(width, height)
         await page.command("Page.navigate", url=url)
         await page.until("document.readyState === 'complete'")
         return page
 
-    async def close_pages(self) -> None:
+    async def save_to(self, folder: Path) -> "Deferred[None]":
+        """Let pages save files to a folder from now on. What is returned fires when the next one is there."""
+        await self.command(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True
+        )
+        self._saved = Deferred()
+        return self._saved.addTimeout(ANSWER_S, reactor)
+
+    async def close_pages(self) -> list[str]:
+        """Close all tabs. Return what they complained about though nobody expected it, and what was expected in vain."""
+        complaints: list[str] = []
         while self.pages:
             _session, page = self.pages.popitem()
             await self.command("Target.closeTarget", targetId=page.target)
+            complaints += page.complaints()
+        return complaints
 
     async def stop(self) -> None:
         self.transport.signalProcess("KILL")
@@ -116,13 +133,40 @@ class Page:
     target: str
     console: list[str] = field(factory=list)
     """What the page complained about: errors, and violations of its policy."""
+    failures: list[str] = field(factory=list)
+    """Requests that failed, and that nobody had called off."""
+    requests: dict[str, str] = field(factory=dict)
+    """The URL of every request, by its id."""
+    _expected: list[str] = field(factory=list)
 
-    def complained(self, message: dict[str, Any]) -> None:
-        if message.get("method") == "Runtime.exceptionThrown":
-            self.console.append(str(message["params"]["exceptionDetails"]))
-        elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
-            entry = message["params"]["entry"]
-            self.console.append(f"{entry.get('source')}: {entry['text']} {entry.get('url')}")
+    def expect(self, *patterns: str) -> None:
+        """Let the page complain about what matches these regular expressions, and see that it does."""
+        self._expected += patterns
+
+    def complaints(self) -> list[str]:
+        """Return complaints that nobody expected, and expected ones that did not come."""
+        told = self.console + self.failures
+        unexpected = [line for line in told if not any(re.search(pattern, line) for pattern in self._expected)]
+        missing = [pattern for pattern in self._expected if not any(re.search(pattern, line) for line in told)]
+        return unexpected + [f"expected, but it did not come: {pattern}" for pattern in missing]
+
+    def noticed(self, message: dict[str, Any]) -> None:
+        parameters = message.get("params", {})
+        match message.get("method"):
+            case "Runtime.exceptionThrown":
+                self.console.append(str(parameters["exceptionDetails"]))
+            case "Log.entryAdded" if parameters["entry"]["level"] == "error":
+                entry = parameters["entry"]
+                self.console.append(f"{entry.get('source')}: {entry['text']} {entry.get('url')}")
+            case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning", "assert"):
+                self.console.append(f"console.{parameters['type']}: {parameters['args']}")
+            case "Page.javascriptDialogOpening":
+                self.console.append(f"dialog: {parameters['type']} {parameters['message']}")
+            case "Network.requestWillBeSent":
+                self.requests[parameters["requestId"]] = parameters["request"]["url"]
+            case "Network.loadingFailed" if not parameters.get("canceled"):
+                url = self.requests.get(parameters["requestId"])
+                self.failures.append(f"request failed: {parameters['errorText']} {url}")
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
         return await self.browser.command(method, self.session, **parameters)
@@ -172,6 +216,10 @@ class Page:
 
     async def click(self, element: str) -> None:
         await self.evaluate(f"document.getElementById({json.dumps(element)}).click()")
+
+    async def type(self, text: str) -> None:
+        """Type into whatever has the focus."""
+        await self.command("Input.insertText", text=text)
 
     async def press(self, key: str, code: int, modifiers: int = 0) -> None:
         text = {"Enter": "\r", " ": " "}.get(key, "")

@@ -22,9 +22,12 @@ def running_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse
 
 @pytest.fixture
 def browser(running_browser: Browser) -> Iterator[Browser]:
-    """One browser for all tests; each test has tabs of its own."""
+    """One browser for all tests; each test has tabs of its own.
+
+    Console and network panel must stay free of errors, but for those that a test says it expects (``Page.expect``).
+    """
     yield running_browser
-    pytest_twisted.blockon(ensureDeferred(running_browser.close_pages()))
+    assert pytest_twisted.blockon(ensureDeferred(running_browser.close_pages())) == []
 
 
 @pytest.fixture

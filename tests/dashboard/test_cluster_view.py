@@ -1,6 +1,9 @@
 """The page's picture of the cluster, in a real browser."""
 
+from collections.abc import Callable
+
 import pytest_twisted
+from attrs import evolve
 
 from minicloud.raft.configuration import Configuration, Suffrage
 from tests.dashboard.browser import Browser, Page
@@ -45,8 +48,8 @@ async def test_there_is_a_card_for_each_node_as_the_leader_sees_it(browser: Brow
         "3",
         "12 ms",
     )
-    assert (third["reach"], third["Lag"], third["In its log"]) == ("Not reachable", "1,200", "17,232")
-    assert (second["Term"], first["link"], second["link"]) == (DASH, "", stage.url("node2"))
+    assert (third["Lag"], third["Last contact"]) == ("1,200", "1 min 24 s")
+    assert (first["link"], second["link"]) == ("", stage.url("node2"))
     assert await page.text("banner-title") == "Quorum held, nothing to spare"
     assert "2 of 3 voters are up" in await page.text("banner-text")
     assert "Down: node3" in await page.text("banner-text")
@@ -54,7 +57,36 @@ async def test_there_is_a_card_for_each_node_as_the_leader_sees_it(browser: Brow
 
 
 @pytest_twisted.ensureDeferred
+async def test_each_node_says_itself_where_it_is(browser: Browser, stage: Stage) -> None:
+    stage.cluster.store.applied_index = 18432
+    page = await open_live(browser, stage)
+    await page.until(
+        "[...document.querySelectorAll('.node-about')].every((about) => about.textContent.includes('up '))"
+    )
+    for card in await cards(page):
+        assert (card["Term"], card["Committed"], card["Applied"]) == ("1", "18,432", "18,432")
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_answers_and_who_is_heard_are_told_apart(browser: Browser, stage: Stage) -> None:
+    stage.down.add("node3")
+    await stage.stop("node2")
+    page = await open_live(browser, stage)
+    await page.until("document.querySelectorAll('.node[data-level=warn]').length === 2")
+    _first, second, third = await cards(page)
+    assert second["reach"] == "Does not answer over HTTP, but the leader hears it"
+    assert third["reach"] == "Answers over HTTP, but the leader does not hear it"
+    assert "Down: node3." in await page.text("banner-text"), "a quorum is made of whom the leader hears"
+    await stage.stop("node3")
+    await page.until("document.querySelectorAll('.node')[2].dataset.level === 'bad'")
+    third = (await cards(page))[2]
+    assert (third["reach"], third["role"]) == ("Not reachable", "Voter")
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_follower_says_what_it_cannot_know(browser: Browser, stage: Stage) -> None:
+    members = stage.cluster.members
+    stage.cluster.configuration = Configuration((*members[:2], evolve(members[2], http_addr="")))
     page = await open_live(browser, stage, "node2")
     assert await page.text("served-node") == "node2"
     assert await page.evaluate("document.title") == "node2 · minicloud"
@@ -71,7 +103,9 @@ async def test_the_page_follows_what_happens(browser: Browser, stage: Stage) -> 
     page = await open_live(browser, stage)
     assert await page.text("banner-title") == "Quorum held"
     leader, stage.cluster.leader = stage.cluster.leader, None
-    await page.until("document.getElementById('banner-title').textContent === 'No leader'")
+    await page.until("document.getElementById('banner-title').textContent === 'Electing a leader…'")
+    await page.until("document.getElementById('banner-text').textContent.includes('Without a leader since ')")
+    assert await page.text("fact-leader") == "none"
     stage.cluster.leader = leader
     members = stage.cluster.members
     learner = type(members[2])("node4", "127.0.0.1:9014", "127.0.0.1:9004", Suffrage.LEARNER)
@@ -89,39 +123,6 @@ async def test_the_page_follows_what_happens(browser: Browser, stage: Stage) -> 
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_is_shown_is_marked_stale_when_the_node_goes_away(browser: Browser, stage: Stage) -> None:
-    page = await open_live(browser, stage)
-    await stage.stop("node1")
-    await page.until("document.getElementById('live').dataset.state === 'stale'")
-    assert (await page.text("live-text")).startswith("Stale since ")
-    assert await page.text("served-node") == "node1"
-    assert await page.evaluate("document.getElementById('cluster').classList.contains('stale')")
-    assert len(await cards(page)) == 3
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_node_that_is_silent_is_stale_too_and_live_again_when_it_answers(
-    browser: Browser, stage: Stage
-) -> None:
-    page = await open_live(browser, stage)
-    await page.evaluate(
-        """(() => {
-            window.realFetch = window.fetch;
-            window.polls = 0;
-            window.fetch = (path, {signal}) => {
-                window.polls += 1;
-                return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-            };
-        })()"""
-    )
-    await page.until("document.getElementById('live').dataset.state === 'stale'")
-    assert await page.evaluate("window.polls") <= 4, "polls do not pile up"
-    await page.evaluate("window.fetch = window.realFetch")
-    await page.until(LIVE)
-    assert not await page.evaluate("document.getElementById('cluster').classList.contains('stale')")
-
-
-@pytest_twisted.ensureDeferred
 async def test_a_hostile_member_is_text_and_leads_nowhere(browser: Browser, stage: Stage) -> None:
     members = stage.cluster.members
     hostile = type(members[0])("<img src=x onerror=window.pwned=1>", "<b>", "javascript:window.pwned=1//:80")
@@ -134,13 +135,47 @@ async def test_a_hostile_member_is_text_and_leads_nowhere(browser: Browser, stag
 
 
 @pytest_twisted.ensureDeferred
-async def test_reading_that_needs_the_token_asks_for_it(browser: Browser, make_stage: object) -> None:
-    stage = make_stage(token="secret", auth_reads=True)
-    page = await browser.open(stage.url())
-    await page.until("document.getElementById('live').dataset.state !== 'connecting'")
-    if await page.text("live-text") != "Live":
-        assert await page.text("live-text") == "Reading needs the token"
-        assert await page.evaluate("document.getElementById('token-box').open")
-        await page.fill("token", "secret")
-        await page.evaluate("document.getElementById('token-form').requestSubmit()")
-        await page.until(LIVE)
+async def test_a_lost_quorum_is_explained_with_what_to_start(browser: Browser, stage: Stage) -> None:
+    page = await open_live(browser, stage)
+    assert await page.evaluate("document.getElementById('repair').hidden")
+    stage.down.update(("node2", "node3"))
+    await page.until("document.getElementById('banner-title').textContent === 'Quorum lost'")
+    said = await page.text("banner-text")
+    assert "1 of 3 voters is up, and 2 are needed." in said
+    assert "Nothing that was answered is lost." in said
+    assert "?stale" in said
+    command = "twistd -n minicloud --config …"
+    wanted = [f"{name} (HTTP {stage.address(name)} · Raft 127.0.0.1:901{name[-1]}): {command}" for name in stage.down]
+    assert await page.evaluate(
+        "[...document.querySelectorAll('#repair-nodes li')].map((item) => item.textContent)"
+    ) == (sorted(wanted))
+    stage.down.clear()
+    await page.until("document.getElementById('banner-title').textContent === 'Quorum held'")
+    assert await page.evaluate("document.getElementById('repair').hidden")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_picture_needs_no_token(browser: Browser, make_stage: Callable[..., Stage]) -> None:
+    await open_live(browser, make_stage(token="secret", auth_reads=True))
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_is_wider_than_a_small_telephone(browser: Browser, stage: Stage) -> None:
+    page = await open_live(browser, stage)
+    for width in (360, 390, 820, 1280, 2200):
+        await page.size(width, 800)
+        await page.until(f"innerWidth === {width}")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+@pytest_twisted.ensureDeferred
+async def test_numbers_that_change_move_nothing(browser: Browser, stage: Stage) -> None:
+    page = await open_live(browser, stage)
+    places = "JSON.stringify([...document.querySelectorAll('.node, .plot, .banner')].map((one) => one.getBoundingClientRect()))"
+    await page.until(
+        "[...document.querySelectorAll('.node-about')].every((about) => about.textContent.includes('up '))"
+    )
+    before = await page.evaluate(places)
+    stage.cluster.store.applied_index = 1_848_484
+    await page.until("document.getElementById('fact-commit').textContent === '1,848,484'")
+    assert await page.evaluate(places) == before

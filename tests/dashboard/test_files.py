@@ -93,6 +93,20 @@ def test_scripts_name_only_elements_that_exist(script: Path) -> None:
         assert name in ids
 
 
+MOST_OWN_BYTES = 200 * 1000
+"""What a browser fetches to show the page, before any compression: a second on a slow mobile line."""
+
+MOST_VENDORED_BYTES = 60 * 1000
+"""What others wrote, with its licence: the plots."""
+
+
+def test_the_page_is_small() -> None:
+    sizes = {path.relative_to(STATIC).as_posix(): path.stat().st_size for path in STATIC.rglob("*") if path.is_file()}
+    vendored = {name: size for name, size in sizes.items() if name.startswith("vendor/")}
+    assert sum(sizes.values()) - sum(vendored.values()) < MOST_OWN_BYTES, sizes
+    assert 0 < sum(vendored.values()) < MOST_VENDORED_BYTES, vendored
+
+
 @pytest.mark.parametrize("style", STYLES, ids=by_name)
 def test_styles_fetch_nothing(style: Path) -> None:
     assert not re.search(r"url\(|@import", style.read_text(encoding="utf-8"))
@@ -125,3 +139,5 @@ def test_text_has_enough_contrast_in_light_and_dark(colours: dict[str, str]) -> 
     for front, back in on_surfaces + on_their_own + on_banners + [("accent", "surface"), ("muted", "bg")]:
         assert contrast(colours[front], colours[back]) >= 4.5, (front, back)
     assert contrast(colours["line-strong"], colours["surface"]) >= 3, "borders of fields (section 1.4.11)"
+    for line in ("plot-put", "plot-get", "plot-delete"):
+        assert contrast(colours[line], colours["surface"]) >= 3, "lines of plots (section 1.4.11)"

@@ -1,0 +1,100 @@
+// What the node tells this page: a stream of events, and questions each second where there is no stream to be had.
+
+import { getJson } from "./api.js";
+import { poll } from "./poll.js";
+import { openStream } from "./stream.js";
+
+const PATH = "/events";
+const REOPEN_MS = 1000;
+/** While polling. A proxy that holds streams back will do so for longer than this; one that was restarted will not. */
+const STREAM_AGAIN_MS = 30_000;
+
+/**
+ * Feeds `listener` for as long as the tab is shown. A hidden tab asks for nothing: a browser has six connections to a host.
+ *
+ * - `onCluster(document)`, `onRates(samples, isAll)`, `onNews(items, isAll)`: what the node says; `isAll` where these are all
+ *   that it has kept, and not only the new ones
+ * - `onHeard(isPolling)`: after each of these
+ * - `onTrouble()`: the stream broke, or a poll failed
+ * - `onPause()`, `onResume()`: the tab was hidden, or is shown again
+ */
+export function startFeed(listener) {
+  let closeStream = null;
+  let stopPolling = null;
+  let timer = 0;
+  /** Where the polls are: the time of the newest sample and item that came, or null when everything is to be asked for. */
+  let since = null;
+
+  function open() {
+    clearTimeout(timer);
+    closeStream?.();
+    closeStream = openStream(PATH, onEvent, onEnd);
+  }
+
+  function onEvent(name, data, isFirst) {
+    stopPolling?.();
+    stopPolling = null;
+    tell(name, data, isFirst);
+    listener.onHeard(false);
+  }
+
+  function onEnd(reason) {
+    closeStream = null;
+    const gone = reason === "lost";
+    if (gone && stopPolling === null) listener.onTrouble();
+    if (!gone && stopPolling === null) startPolling();
+    timer = setTimeout(open, stopPolling === null ? REOPEN_MS : STREAM_AGAIN_MS);
+  }
+
+  function startPolling() {
+    since = null;
+    let failing = false;
+    const question = (signal) => getJson(`${PATH}?format=json${since === null ? "" : `&since=${since}`}`, signal);
+    const onAnswer = (answer) => {
+      tellAll(answer);
+      listener.onHeard(true);
+      if (failing && closeStream === null) open();
+      failing = false;
+    };
+    const onFailure = () => {
+      failing = true;
+      since = null; // The node that answers next may be one that was started anew.
+      listener.onTrouble();
+    };
+    stopPolling = poll(question, onAnswer, onFailure);
+  }
+
+  function tellAll({ cluster, rates, news }) {
+    const isAll = since === null;
+    tell("cluster", cluster, isAll);
+    tell("rates", rates, isAll);
+    tell("news", news, isAll);
+    const newest = [...rates.samples, ...news.items].map(({ at }) => at);
+    since = newest.reduce((one, other) => Math.max(one, other), since ?? 0);
+  }
+
+  function tell(name, data, isAll) {
+    if (name === "cluster") listener.onCluster(data);
+    else if (name === "rates") listener.onRates(data.samples, isAll);
+    else listener.onNews(data.items, isAll);
+  }
+
+  function pause() {
+    clearTimeout(timer);
+    closeStream?.();
+    stopPolling?.();
+    closeStream = stopPolling = null;
+    listener.onPause();
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      pause();
+    } else {
+      listener.onResume();
+      open();
+    }
+  });
+  if (document.hidden) listener.onPause();
+  else open();
+}

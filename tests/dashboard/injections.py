@@ -1,0 +1,113 @@
+"""What somebody might write into a key or a value to make a page do what it should not.
+
+Keys cannot hold control characters; values can. Each of these has to end up as text, and as nothing else.
+"""
+
+MARK = "pwned"
+"""The property of ``window`` that each script of the corpus would set."""
+
+TEXTS = (
+    # Elements and handlers
+    "<script>window.pwned=1</script>",
+    "</script><script>window.pwned=1</script>",
+    "<img src=x onerror=window.pwned=1>",
+    '"><img src=x onerror="window.pwned=1">',
+    "'><img src=x onerror='window.pwned=1'>",
+    "<svg onload=window.pwned=1>",
+    "<svg><animate onbegin=window.pwned=1 attributeName=x dur=1s></svg>",
+    "<svg><script>window.pwned=1</script></svg>",
+    "<svg><foreignObject><iframe srcdoc='<script>parent.pwned=1</script>'></iframe></foreignObject></svg>",
+    "<math><mtext></form><form><mglyph><style></math><img src onerror=window.pwned=1>",
+    "<iframe src=javascript:parent.pwned=1></iframe>",
+    "<body onload=window.pwned=1>",
+    "<details open ontoggle=window.pwned=1>",
+    "<input autofocus onfocus=window.pwned=1>",
+    "<a href=javascript:window.pwned=1>click</a>",
+    "<base href=//example.invalid/>",
+    "<link rel=stylesheet href=//example.invalid/x.css>",
+    "<meta http-equiv=refresh content='0;url=//example.invalid/'>",
+    "<style>@import '//example.invalid/x.css';</style>",
+    "<object data=//example.invalid/x></object>",
+    "<form action=//example.invalid/><button>send</button></form>",
+    "</textarea><script>window.pwned=1</script>",
+    "</pre></title></style><script>window.pwned=1</script>",
+    '<!--<img src="--><img src=x onerror=window.pwned=1>">',
+    "<![CDATA[<script>window.pwned=1</script>]]>",
+    '<noscript><p title="</noscript><img src=x onerror=window.pwned=1>">',
+    "<template><script>window.pwned=1</script></template>",
+    # Addresses
+    "javascript:window.pwned=1",
+    "JaVaScRiPt:window.pwned=1",
+    "data:text/html,<script>parent.pwned=1</script>",
+    "//example.invalid/x.png",
+    "http://example.invalid/?steal",
+    "../../dashboard",
+    "%2e%2e/%2e%2e/dashboard",
+    "#keys/<script>window.pwned=1</script>",
+    "?token=1&forward",
+    # Templates and code
+    "{{constructor.constructor('window.pwned=1')()}}",
+    "${window.pwned=1}",
+    "<%= window.pwned=1 %>",
+    "#{window.pwned=1}",
+    "[[${window.pwned=1}]]",
+    "';window.pwned=1;//",
+    '";window.pwned=1;//',
+    "`;window.pwned=1;//",
+    "\\';window.pwned=1;//",
+    "\\u003cscript\\u003ewindow.pwned=1\\u003c/script\\u003e",
+    "&lt;script&gt;window.pwned=1&lt;/script&gt;",
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "toString",
+    "length",
+    '{"__proto__":{"pwned":1},"constructor":{"prototype":{"pwned":1}}}',
+    # What the page's own ids and words could be mistaken for
+    "tree",
+    "folder a/",
+    "no",
+    "null",
+    "undefined",
+    "NaN",
+    # Characters that nobody sees, or that turn others around
+    "\u202eexe.txt",
+    "\u2066isolated\u2069",
+    "pay\u200bpal\u200d\u2060",
+    "\ufeffmark",
+    "soft\u00adhyphen",
+    "no\u00a0break",
+    "tag\U000e0041\U000e007f",
+    "\u2028line\u2029paragraph",
+    "\u3164",
+    "Z\u0351\u036b\u0343\u036a\u0302a\u033d\u033f\u033dl\u035f\u035eg\u0321o\u031b",
+    # Odd, but honest
+    "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+    "عربي",
+    "a" * 1024,
+    "<b>" * 300,
+    "%",
+    "%00",
+    "%zz",
+    " ",
+    " leading and trailing ",
+)
+"""Keys, and values just as well."""
+
+VALUES = (
+    *TEXTS,
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "\x1b]8;;javascript:window.pwned=1\x07link\x1b]8;;\x07",
+    "a\x00b",
+    "\x7f\x80\x9f",
+    "line\rreturn\r\nboth\n",
+    '{"a":"</script><script>window.pwned=1</script>","__proto__":{"pwned":1}}',
+    '{"a":{"a":{"a":' * 2000 + "1" + "}}}" * 2000,
+    '["\\u0000","\\ud800"]',
+    '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="window.pwned=1"/>',
+    "GIF89a/*<svg/onload=window.pwned=1>*/=window.pwned=1//",
+    "\u202e" * 5000,
+    "<i>" * 20_000,
+    "x" * 300_000,
+)
+"""What only values can hold, too."""

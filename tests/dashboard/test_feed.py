@@ -1,0 +1,223 @@
+"""How the page hears from its node: a stream, polls where there is none, and silence that is told."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.protocols.portforward import ProxyFactory, ProxyServer
+
+from tests.dashboard.browser import Browser, Page
+from tests.dashboard.stage import Stage
+
+LIVE = "document.getElementById('live-text').textContent === 'Live'"
+STALE = "document.getElementById('live').dataset.state === 'stale'"
+POLLS = "performance.getEntriesByType('resource').filter((one) => one.name.includes('format=json')).length"
+GONE = "ERR_(CONNECTION|EMPTY|INCOMPLETE)"
+STREAM_LINE = b"GET /events HTTP/1.1\r\n"
+LATER = """(async () => {
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + 60_000;
+    const tick = () => new Promise((resolve) => setTimeout(resolve, 100));
+    await tick().then(tick).then(tick);
+    performance.now = now;
+})()"""
+"""A minute passes, as far as the page can tell, while its watchdog looks twice."""
+REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+
+
+class Middle(ProxyServer):
+    """One connection from a browser through something in the middle to a node."""
+
+    def dataReceived(self, data: bytes) -> None:
+        if data.startswith(STREAM_LINE) and self.factory.streams != "pass":
+            if self.factory.streams == "refuse":
+                self.transport.write(REFUSAL)
+            return
+        super().dataReceived(data)
+
+    def connectionMade(self) -> None:
+        self.factory.connections.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.factory.connections.discard(self)
+        super().connectionLost(reason)
+
+
+class Proxy(ProxyFactory):
+    """What it does with streams: "pass", "hold" or "refuse"."""
+
+    noisy = False
+    protocol = Middle
+
+    def __init__(self, address: str, streams: str) -> None:
+        host, _, port = address.partition(":")
+        super().__init__(host, int(port))
+        self.streams = streams
+        self.connections: set[Middle] = set()
+
+    def mute(self, is_mute: bool) -> None:
+        """Let nothing come through from the node, as where it is frozen."""
+        for connection in self.connections:
+            transport = connection.peer.transport
+            transport.stopReading() if is_mute else transport.startReading()
+
+
+@pytest.fixture
+def make_proxy(stage: Stage) -> Iterator[Any]:
+    ports = []
+
+    def make(streams: str) -> tuple[Proxy, str]:
+        proxy = Proxy(stage.address("node1"), streams)
+        ports.append(reactor.listenTCP(0, proxy, interface="127.0.0.1"))
+        return proxy, f"http://127.0.0.1:{ports[-1].getHost().port}/dashboard"
+
+    yield make
+    for port in ports:
+        port.stopListening()
+
+
+async def hear_twice(page: Page) -> None:
+    """Wait until the node has said twice how long it has been up: two seconds, in which a poll would have been sent."""
+    for _ in range(2):
+        before = await page.text("served-detail")
+        await page.until(f"document.getElementById('served-detail').textContent !== {json.dumps(before)}")
+
+
+async def hide(page: Page, is_hidden: bool) -> None:
+    await page.evaluate(
+        f"""Object.defineProperty(document, "hidden", {{value: {str(is_hidden).lower()}, configurable: true}});
+        document.dispatchEvent(new Event("visibilitychange"))"""
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stream_is_enough(browser: Browser, stage: Stage) -> None:
+    page = await browser.open(stage.url())
+    await page.until(LIVE)
+    await hear_twice(page)
+    assert await page.evaluate(POLLS) == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_proxy_that_holds_the_stream_back_makes_the_page_poll(
+    browser: Browser, stage: Stage, make_proxy: Any
+) -> None:
+    _proxy, url = make_proxy("hold")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    await page.until(f"{POLLS} >= 3")
+    assert "asked each second" in await page.evaluate("document.getElementById('live').title")
+    urls = (
+        "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('format=json'))"
+    )
+    first, *later = await page.evaluate(urls)
+    assert "since" not in first
+    assert all("&since=" in one for one in later), "what is there already is not fetched again"
+    stage.cluster.leader = stage.cluster.members[1]
+    await page.until("document.getElementById('fact-leader').textContent === 'node2'")
+    await page.until("document.querySelector('#news li').textContent.includes('node2 leads')")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stream_that_is_refused_makes_the_page_poll_at_once(browser: Browser, make_proxy: Any) -> None:
+    _proxy, url = make_proxy("refuse")
+    page = await browser.open(url)
+    await page.until(LIVE, within_ms=2500)
+    await page.until(f"{POLLS} >= 1")
+    page.expect("status of 503")
+
+
+@pytest_twisted.ensureDeferred
+async def test_polls_end_when_there_is_a_stream_again(browser: Browser, make_proxy: Any) -> None:
+    proxy, url = make_proxy("refuse")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    port, proxy.port = proxy.port, 1
+    proxy.streams = "pass"
+    for connection in list(proxy.connections):
+        connection.transport.abortConnection()
+    await page.until(STALE)
+    proxy.port = port
+    await page.until(f"{LIVE} && document.getElementById('live').title === ''")
+    polls = await page.evaluate(POLLS)
+    await hear_twice(page)
+    assert await page.evaluate(POLLS) == polls
+    page.expect("status of 503", GONE)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_node_that_is_gone_is_noticed_and_a_new_one_is_found(
+    browser: Browser, stage: Stage, make_proxy: Any
+) -> None:
+    proxy, url = make_proxy("pass")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    port = proxy.port
+    proxy.port = 1  # Nobody listens there.
+    for connection in list(proxy.connections):
+        connection.transport.abortConnection()
+    await page.until(STALE)
+    assert (await page.text("live-text")).startswith("Stale since ")
+    await page.until("/^\\(\\d+ s\\)$/.test(document.getElementById('live-age').textContent)")
+    assert await page.text("served-node") == "node1"
+    assert await page.evaluate("document.getElementById('cluster').classList.contains('stale')")
+    assert "node1 does not answer." in await page.text("stale-text")
+    links = "[...document.querySelectorAll('#stale-others a')].map((link) => link.href)"
+    assert await page.evaluate(links) == [stage.url("node2"), stage.url("node3")]
+    assert await page.evaluate("document.querySelectorAll('.node').length") == 3
+    proxy.port = port
+    await page.until(LIVE)
+    assert await page.evaluate("document.getElementById('stale-note').hidden")
+    assert await page.text("live-age") == ""
+    page.expect(GONE)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_node_that_says_nothing_is_stale_too_and_live_again_when_it_speaks(
+    browser: Browser, make_proxy: Any
+) -> None:
+    proxy, url = make_proxy("pass")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    proxy.mute(True)
+    await page.until(STALE)
+    proxy.mute(False)
+    await page.until(LIVE)
+    assert not await page.evaluate("document.getElementById('cluster').classList.contains('stale')")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_hidden_tab_asks_for_nothing_and_is_live_at_once_when_it_is_shown(
+    browser: Browser, stage: Stage, make_proxy: Any
+) -> None:
+    _proxy, url = make_proxy("pass")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    await hide(page, True)
+    stage.cluster.leader = stage.cluster.members[1]
+    await page.evaluate(LATER)
+    assert await page.text("live-text") == "Live", "nobody looks: nothing is called stale"
+    assert await page.text("fact-leader") == "node1"
+    assert await page.evaluate(POLLS) == 0
+    await hide(page, False)
+    await page.until("document.getElementById('fact-leader').textContent === 'node2'")
+    assert await page.text("live-text") == "Live"
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_node_at_the_same_address_starts_afresh(browser: Browser, stage: Stage, make_proxy: Any) -> None:
+    proxy, url = make_proxy("pass")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    await page.until("document.querySelector('#news').textContent.includes('node1 started')")
+    proxy.port = stage.ports["node2"].getHost().port
+    for connection in list(proxy.connections):
+        connection.transport.abortConnection()
+    await page.until("document.getElementById('served-node').textContent === 'node2'")
+    await page.until("document.querySelector('#news').textContent.includes('node2 started')")
+    assert "node1 started" not in await page.text("news")
+    page.expect(GONE)
