@@ -84,7 +84,8 @@ function fromBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-async function ask(path, options) {
+/** One request, with the token where there is one; rejects with Refused or NoAnswer, and AbortError where `signal` called it off. */
+export async function ask(path, options) {
   const headers = { ...options.headers };
   if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
   let response;

@@ -1,8 +1,8 @@
 // Puts the page together.
 
-import { startCluster } from "./cluster.js";
+import { startCluster } from "./cluster/view.js";
 import { startFeed } from "./feed.js";
-import { startKeys } from "./keys.js";
+import { startKeys } from "./keys/view.js";
 import { startLive } from "./live.js";
 import { startToken } from "./token.js";
 import { startViews } from "./views.js";

@@ -95,7 +95,7 @@ class KeysPage:
         """Search, and wait for the number of matches."""
         await self.page.fill("find", prefix)
         named = await self.page.evaluate(
-            f"import('/static/key-text.js').then((text) => text.spelledOut({json.dumps(prefix)}))"
+            f"import('/static/keys/names.js').then((text) => text.spelledOut({json.dumps(prefix)}))"
         )
         end = json.dumps(f" with “{named}”") if prefix else "/^[0-9,]+ keys?$/.exec(said)?.[0]"
         await self.page.until(

@@ -1,0 +1,27 @@
+// What is said over a view that is stale: since when, and where else to look.
+
+import { dashboardOf, inOrder } from "./addresses.js";
+import { $, element, setText } from "../dom.js";
+import { isUp } from "../text.js";
+
+/** Shows the note, or takes it away where `since` is null. `cluster` is what the node said last, null where it never did. */
+export function showStaleNote(cluster, since) {
+  $("cluster").classList.toggle("stale", since !== null);
+  $("stale-note").hidden = since === null || cluster === null;
+  if (since === null || cluster === null) return;
+  const { node_id: nodeId } = cluster.status;
+  setText($("stale-text"), `${nodeId} does not answer. Below is what it said last, at ${since}; this page goes on by itself once it answers again.`);
+  const others = inOrder(cluster.members).filter((member) => isElsewhere(member, nodeId));
+  $("stale-others").replaceChildren(...(others.length ? ["See the cluster as others do: ", ...others.flatMap(linkTo), "."] : []));
+}
+
+function isElsewhere(member, nodeId) {
+  return member.node_id !== nodeId && isUp(member, nodeId) !== false && dashboardOf(member) !== null;
+}
+
+function linkTo(member, position) {
+  const link = element("a");
+  link.href = dashboardOf(member);
+  link.textContent = member.node_id;
+  return position === 0 ? [link] : [", ", link];
+}

@@ -1,0 +1,71 @@
+// What came of an action, said where the action was: beside the tree, or beside the value.
+
+import { NoAnswer, Refused, token } from "../api.js";
+import { $, setText } from "../dom.js";
+import { askForToken } from "../token.js";
+
+/** What to do again once there is a token, by where it was refused. */
+const refused = new Map();
+/** The token that was not enough, "" for none: with the same one, nothing is tried again. */
+let refusedToken = "";
+
+/** Connects the box for the token: what was refused for want of it is done when it comes. */
+export function startOutcomes() {
+  $("token-form").addEventListener("submit", () =>
+    // After all other listeners: one of them keeps the token.
+    queueMicrotask(() => {
+      if (!token.get() || token.get() === refusedToken) return;
+      const again = [...refused.values()];
+      refused.clear();
+      again.forEach((act) => act());
+    }),
+  );
+}
+
+/** Says something beside the value; levels are "none", "ok", "warn", "bad". */
+export function say(level, text) {
+  sayAt("outcome", level, text);
+}
+
+/** Says something beside the tree. */
+export function sayOfTree(level, text) {
+  sayAt("tree-outcome", level, text);
+}
+
+function sayAt(id, level, text) {
+  $(id).dataset.level = level;
+  setText($(id), text);
+}
+
+/** The words for an error of a read; `again` is done when a token comes that was missing. `place` tells actions apart. */
+export function readProblem(error, place, again) {
+  if (!(error instanceof Refused) || error.status !== 401) return error.message;
+  return needsToken(place, again);
+}
+
+/** The words for an error of a write. */
+export function writeProblem(error, again) {
+  if (error instanceof Refused && error.status === 401) return needsToken("value", again);
+  const unknown = error instanceof NoAnswer || (error instanceof Refused && (error.code === "outcome_unknown" || error.status === 500));
+  if (error.document?.retryable && !unknown) return `${error.message} Try again in a moment.`;
+  if (!unknown) return error.message;
+  return `${error.message} Whether this took effect is not known. Save again: if it did, you will see so, and nothing is written twice.`;
+}
+
+/** Whether an error is that the key is not as it was when it was read. */
+export function isConflict(error) {
+  return error instanceof Refused && error.code === "precondition_failed";
+}
+
+/** Whether an error is that there is no such key. */
+export function isMissing(error) {
+  return error instanceof Refused && error.code === "key_not_found";
+}
+
+function needsToken(place, again) {
+  refused.set(place, again);
+  refusedToken = token.get();
+  askForToken();
+  if (token.get()) return "The node refuses this token. Enter the right one under Token.";
+  return "This needs the cluster's token: enter it under Token.";
+}
