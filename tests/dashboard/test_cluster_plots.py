@@ -31,7 +31,7 @@ SAID = {
 
 
 async def load(page: Page, name: str) -> None:
-    await page.evaluate(f"import('/static/{name}.js').then((module) => {{ window.{name} = module; }})")
+    await page.evaluate(f"import('/static/cluster/{name}.js').then((module) => {{ window.{name} = module; }})")
 
 
 async def ink(page: Page, plot: str) -> str:
