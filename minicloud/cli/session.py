@@ -14,6 +14,7 @@ from twisted.internet.task import react
 from minicloud.cli.options import Options
 from minicloud.client import Client
 from minicloud.client.servers import parse_servers
+from minicloud.connecting.names import look_up_in_daemon_threads
 
 _Result = TypeVar("_Result")
 
@@ -54,6 +55,7 @@ def run(options: Options, work: Callable[[Visit], Awaitable[_Result]]) -> _Resul
         def new_client() -> Client:
             return Client(servers, token=options.token, timeout_s=options.timeout_s, reactor=reactor)
 
+        look_up_in_daemon_threads(reactor)
         reactor.addSystemEventTrigger("before", "shutdown", note_interruption)
         try:
             outcome.append(await work(Visit(reactor, new_client)))

@@ -9,8 +9,9 @@
         written = await client.put("greeting", b"hello")
         found = await client.get("greeting", min_revision=written.revision)
 
-It knows a cluster by its HTTP interface only. From the outside in: ``client`` has the methods, ``answers`` reads what
-servers say, ``routing`` decides whom to ask next, ``exchange`` sends one request with treq.
+It knows a cluster by its HTTP interface only. From the outside in: ``client`` has the methods, ``survey`` asks all members
+how they are, ``answers`` reads what servers say, ``routing`` decides whom to ask next, ``exchange`` sends one request with
+treq.
 """
 
 from __future__ import annotations

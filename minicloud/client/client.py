@@ -8,22 +8,19 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from typing import Any, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IAgent
 
 from minicloud.client import answers
-from minicloud.client.answers import DeleteResult, Member, Members, NodeReport, Page, PutResult, Value
-from minicloud.client.errors import ClientError, Setback
+from minicloud.client.answers import DeleteResult, Members, NodeReport, Page, PutResult, Value
 from minicloud.client.exchange import Answer, Exchange, Request
 from minicloud.client.routing import Router
-from minicloud.client.servers import DEFAULT_SERVER, member_server, parse_servers
+from minicloud.client.servers import DEFAULT_SERVER, parse_servers
+from minicloud.client.survey import Survey
 
 DEFAULT_TIMEOUT_S = 10.0
 """Longest time for one call, all retries included; the same as a node's own limit for a write."""
-
-_MEMBERS = Request("GET", "/cluster/members")
-_STATUS = Request("GET", "/raft/status")
 
 _Result = TypeVar("_Result")
 _Reports: TypeAlias = list[NodeReport]
@@ -57,6 +54,7 @@ class Client:
             from twisted.internet import reactor as global_reactor
 
             reactor = cast(IReactorTime, global_reactor)
+        self._reactor = reactor
         self._timeout_s = timeout_s
         self._exchange = Exchange(reactor, agent)
         self._router = Router(parse_servers(servers), token, self._exchange, reactor, random)
@@ -163,11 +161,14 @@ class Client:
 
         Where no leader can be reached: as the first server that answers sees them, which leaves more of it unknown.
         """
-        return _started(self._members())
+        return _started(self._survey().members())
 
     def status(self) -> Deferred[_Reports]:
-        """Return what each member says of itself; one that gives no answer is there with the reason."""
-        return Deferred.fromCoroutine(self._status())
+        """Return what each member says of itself; one that gives no answer is there with the reason.
+
+        A member that one of the servers turns out to be is asked there, each other one at the address that it advertises.
+        """
+        return _started(self._survey().reports())
 
     def join(self, node_id: str, raft_addr: str, *, http_addr: str = "", voter: bool = True) -> Deferred[None]:
         """Make the node ``node_id``, which listens for its peers on ``raft_addr``, a member.
@@ -193,6 +194,9 @@ class Client:
         """Close the connections that are kept open. Returns a Deferred that fires when they are closed."""
         return self._exchange.close()
 
+    def _survey(self) -> Survey:
+        return Survey(self._router, self._reactor, self._timeout_s)
+
     def _call(self, request: Request, understand: Callable[[Answer], _Result]) -> Deferred[_Result]:
         async def work() -> _Result:
             return understand(await self._router.call(request, self._timeout_s))
@@ -203,44 +207,6 @@ class Client:
         body = json.dumps(wish).encode("ascii")
         request = Request("POST", path, (("Content-Type", "application/json"),), body=body, writes=True, waits=True)
         return self._call(request, _done)
-
-    async def _members(self) -> Members:
-        answer = await self._router.call(_MEMBERS, self._timeout_s)
-        found = self._note_members(answer)
-        leader = next((member for member in found.members if member.is_leader), None)
-        server = member_server(leader.http_addr, answer.server) if leader is not None else None
-        if leader is None or server is None or answer.header("Minicloud-Node") in ("", leader.node_id):
-            return found
-        told = await self._router.ask_member(server, _MEMBERS, self._timeout_s)
-        if isinstance(told, Setback) or told.header("Minicloud-Node") != leader.node_id:
-            return found
-        try:
-            return answers.members(told)
-        except ClientError:
-            return found
-
-    def _note_members(self, answer: Answer) -> Members:
-        found = answers.members(answer)
-        self._router.remember_members(answer.server, [member.http_addr for member in found.members])
-        return found
-
-    async def _status(self) -> _Reports:
-        known = await self.members()
-        reports = await gatherResults([_started(self._report(member, known.server)) for member in known.members])
-        return list(reports)
-
-    async def _report(self, member: Member, named_by: str) -> NodeReport:
-        server = member_server(member.http_addr, named_by)
-        if server is None:
-            return NodeReport(member.node_id, "", None, "it has no HTTP address", member)
-        outcome = await self._router.ask_member(server, _STATUS, self._timeout_s)
-        if isinstance(outcome, Setback):
-            return NodeReport(member.node_id, server, None, outcome.reason, member)
-        try:
-            document = answers.json_object(answers.succeed_or_raise(outcome))
-        except ClientError as error:
-            return NodeReport(member.node_id, server, None, str(error), member)
-        return NodeReport(member.node_id, server, document, "", member)
 
 
 def _done(answer: Answer) -> None:

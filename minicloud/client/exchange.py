@@ -27,9 +27,11 @@ from zope.interface import implementer
 
 from minicloud import __version__
 from minicloud.client.errors import BadAnswer
+from minicloud.connecting.endpoints import HttpEndpoints
 
 CONNECT_TIMEOUT_S = 2.0
-"""How long a server may take to accept a connection: a machine that is off does not even refuse one."""
+"""How long a server may take to accept a connection, the lookup of its name included: a machine that is off does not even
+refuse one."""
 
 MAX_ANSWER_BYTES = 50 * 1024 * 1024
 """Longest answer that is read: a value of the 8 MiB that a node can be set to allow, in a listing, if it is text of control
@@ -106,7 +108,8 @@ class Exchange:
         self._pool: Any = None
         if agent is None:
             self._pool = _make_pool(reactor)
-            agent = _twisted_web.Agent(reactor, connectTimeout=CONNECT_TIMEOUT_S, pool=self._pool)
+            endpoints = HttpEndpoints(reactor, _twisted_web.BrowserLikePolicyForHTTPS(), CONNECT_TIMEOUT_S)
+            agent = _twisted_web.Agent.usingEndpointFactory(reactor, endpoints, self._pool)
         self._http = HTTPClient(agent)
 
     async def send(self, server: str, request: Request, token: str, limit_s: float) -> Answer:

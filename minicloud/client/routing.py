@@ -8,6 +8,7 @@ what happened                         a read               a write
 no connection                         next server          next server
 sent, and no complete answer          next server          OutcomeUnknown
 307 to a member                       follow               follow
+no connection to that member          ask to forward       ask to forward
 503 that says ``retryable``           next server          next server
 another 5xx that says ``retryable``   next server          that is the answer
 500, 502, ``outcome_unknown``         that is the answer   OutcomeUnknown
@@ -51,6 +52,11 @@ LONGEST_WAIT_MS = 300_000
 MAX_HOPS = 4
 """Redirects followed in a row. One is normal, a few happen during an election; more, and the nodes are at odds."""
 
+OUT_OF_REACH_S = 10.0
+"""How long a member that could not be connected to is left out where a redirect leads to it: the server that sent us there
+passes the request on, and not every write waits for a connection that will not come. One that was only restarted is
+followed to again soon."""
+
 _MEMBERS = Request("GET", "/cluster/members")
 
 
@@ -77,6 +83,14 @@ class Router:
         self._leader: str | None = None
         self._named: dict[str, frozenset[str]] = {}
         """For each server that was given: the members that it named, as base URLs."""
+        self._out_of_reach: str | None = None
+        """The last member that could not be connected to and was not given; for a while."""
+        self._out_of_reach_until = 0.0
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The servers that the user gave."""
+        return tuple(self._servers)
 
     async def call(self, request: Request, limit_s: float) -> Answer:
         """Return the answer of the first server that has one, within ``limit_s`` seconds.
@@ -133,12 +147,13 @@ class Router:
         """Ask one server, following its redirects."""
         target, asked = server, request
         for _hop in range(MAX_HOPS):
+            if target != server and self._is_out_of_reach(target):
+                return await self._ask_to_forward(server, request, deadline)
             outcome = await self._send(target, asked, deadline, self._patience(request))
             if isinstance(outcome, Setback) and target == self._leader:
                 self._leader = None
             if isinstance(outcome, Setback) and target != server and not outcome.reached:
-                # The leader's address means nothing from here (another network): the server can pass the request on.
-                return await self._send(server, request.with_query("forward"), deadline, self._patience(request))
+                return await self._ask_to_forward(server, request, deadline)
             if isinstance(outcome, Setback) or outcome.status != 307:
                 return outcome
             if not self.is_given(server):
@@ -149,6 +164,14 @@ class Router:
                 return followed
             target, asked = followed
         return Setback(server, "the nodes do not agree on a leader")
+
+    async def _ask_to_forward(self, server: str, request: Request, deadline: float) -> Answer | Setback:
+        """Ask a server to pass a request on to the leader, whose address means nothing from here (another network)."""
+        self._leader = None
+        outcome = await self._send(server, request.with_query("forward"), deadline, self._patience(request))
+        if isinstance(outcome, Answer) and outcome.status == 307:  # Something in between has lost our wish.
+            return Setback(server, "it does not pass this on to the leader, which cannot be reached from here")
+        return outcome
 
     async def _follow(
         self, server: str, answer: Answer, request: Request, deadline: float
@@ -192,6 +215,7 @@ class Router:
         try:
             answer = await self._exchange.send(server, request, token, limit_s)
         except NotSent as error:
+            self._note_out_of_reach(server)
             return Setback(server, str(error), reached=False)
         except NoAnswer as error:
             self._demote(server)
@@ -199,6 +223,13 @@ class Router:
                 raise OutcomeUnknown(server, str(error)) from error
             return Setback(server, str(error))
         return _judge(answer, request)
+
+    def _note_out_of_reach(self, server: str) -> None:
+        if not self.is_given(server):
+            self._out_of_reach, self._out_of_reach_until = server, self._reactor.seconds() + OUT_OF_REACH_S
+
+    def _is_out_of_reach(self, server: str) -> bool:
+        return server == self._out_of_reach and self._reactor.seconds() < self._out_of_reach_until
 
     def _patience(self, request: Request) -> float:
         """Return how long to wait for one server. A write that was sent can go to no other one: it waits to the end."""

@@ -14,10 +14,10 @@ from twisted.python import usage
 from twisted.python.logfile import LogFile
 
 from minicloud.config import ConfigError, Settings, load_settings
+from minicloud.connecting.names import look_up_in_daemon_threads
 from minicloud.logs import LineObserver, TextSink, one_line
 from minicloud.service.clock import make_monotonic
 from minicloud.service.errors import StartError
-from minicloud.service.names import look_up_in_daemon_threads
 from minicloud.service.node_service import NodeService
 from minicloud.shipped import find_config
 

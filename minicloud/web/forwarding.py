@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from minicloud.connecting.endpoints import HttpEndpoints
 from minicloud.raft.configuration import Configuration, Member
 from minicloud.web.answers import JSON_TYPE, Answer
 from minicloud.web.face import NodeFace
@@ -61,7 +62,8 @@ def make_agent(reactor: Any, settings: WebSettings, pool: HTTPConnectionPool) ->
         policy = BrowserLikePolicyForHTTPS(trustRootFromCertificates([Certificate.loadPEM(settings.tls_ca)]))
     else:
         policy = BrowserLikePolicyForHTTPS()
-    return Agent(reactor, policy, connectTimeout=FORWARD_CONNECT_TIMEOUT_S, pool=pool)
+    agent: IAgent = Agent.usingEndpointFactory(reactor, HttpEndpoints(reactor, policy, FORWARD_CONNECT_TIMEOUT_S), pool)
+    return agent
 
 
 @implementer(IBodyProducer)

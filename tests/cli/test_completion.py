@@ -23,9 +23,25 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
+ZSH = """
+zmodload zsh/zpty
+zpty typed zsh -f -i
+zpty -w typed 'PROMPT= RPROMPT=; autoload -U compinit; compinit -u -D; eval "$(cloudctl completion zsh)"'
+zpty -w typed 'show() { print -r -- "<$BUFFER>"; BUFFER=; zle redisplay }; zle -N show; bindkey "^X" show'
+zpty -w -n typed "$1"$'\\t\\x18'
+zpty -r typed seen '*<cloudctl*>*'
+print -r -- "${${seen##*<}%%>*}"
+zpty -d typed
+"""
+"""Types a line into a zsh on a terminal of its own, then Tab, then a key that shows what the line has become."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a ``cloudctl`` for the PATH of a shell."""
+    if sys.platform == "win32":
+        (tmp_path / "cloudctl.cmd").write_text(f'@"{sys.executable}" -m minicloud.cli %*\n')
+        return tmp_path
     script = tmp_path / "cloudctl"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m minicloud.cli "$@"\n')
     script.chmod(0o755)
@@ -61,24 +77,59 @@ def test_bash_completes(folder: Path, words: list[str], completed: list[str]) ->
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
-def test_zsh_takes_the_script(folder: Path) -> None:
-    script = 'autoload -U compinit; compinit -u -D; eval "$(cloudctl completion zsh)"; echo $_comps[cloudctl]'
-    assert in_shell(folder, "zsh", "-f", "-c", script) == ["_cloudctl_completion"]
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("cloudctl st", "cloudctl status "),
+        ("cloudctl status --w", "cloudctl status --watch "),
+        ("cloudctl -s http://a:1 bench m", "cloudctl -s http://a:1 bench mixed "),
+        ("cloudctl get key -o t", "cloudctl get key -o table "),
+        ("cloudctl completion p", "cloudctl completion powershell "),
+        ("cloudctl nonsense x", "cloudctl nonsense x"),
+    ],
+)
+def test_zsh_completes(folder: Path, typed: str, completed: str) -> None:
+    assert in_shell(folder, "zsh", "-f", "-c", ZSH, "zsh", typed) == [completed]
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
-def test_fish_completes(folder: Path) -> None:
-    script = 'cloudctl completion fish | source; complete --do-complete "cloudctl st"'
-    assert [line.split("\t")[0] for line in in_shell(folder, "fish", "--no-config", "-c", script)] == ["status"]
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("cloudctl ", VERBS),
+        ("cloudctl st", ["status"]),
+        ("cloudctl status --w", ["--watch"]),
+        ("cloudctl -s http://a:1 bench ", ["get", "mixed", "put"]),
+        ("cloudctl completion p", ["powershell"]),
+    ],
+)
+def test_fish_completes(folder: Path, typed: str, completed: list[str]) -> None:
+    script = "cloudctl completion fish | source; complete --do-complete $argv[1]"
+    found = in_shell(folder, "fish", "--no-config", "-c", script, typed)
+    assert sorted(line.split("\t")[0] for line in found) == completed
 
 
-@pytest.mark.skipif(shutil.which("pwsh") is None, reason="needs PowerShell")
-def test_powershell_completes(folder: Path) -> None:
+POWERSHELL = shutil.which("pwsh") or shutil.which("powershell")
+"""PowerShell 7, or the one that comes with Windows (which finds powershell.exe there)."""
+
+
+@pytest.mark.skipif(POWERSHELL is None, reason="needs PowerShell")
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("cloudctl st", ["status"]),
+        ("cloudctl status --w", ["--watch"]),
+        ("cloudctl -s http://a:1 bench m", ["mixed"]),
+        ("cloudctl get 'a key' -o ", ["plain", "json", "table"]),
+    ],
+)
+def test_powershell_completes(folder: Path, typed: str, completed: list[str]) -> None:
+    quoted = typed.replace("'", "''")
     script = (
         "cloudctl completion powershell | Out-String | Invoke-Expression;"
-        "(TabExpansion2 'cloudctl st' 11).CompletionMatches.CompletionText"
+        f"(TabExpansion2 '{quoted}' {len(typed)}).CompletionMatches.CompletionText"
     )
-    assert in_shell(folder, "pwsh", "-NoProfile", "-Command", script) == ["status"]
+    assert in_shell(folder, str(POWERSHELL), "-NoProfile", "-Command", script) == completed
 
 
 @pytest.mark.parametrize("shell", SHELLS)

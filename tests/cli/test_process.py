@@ -17,6 +17,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.web.server import Site
 
 from tests.client.network import Network, Scripted, document, found, silence
+from tests.harness.processes import run
+from tests.service.test_names import SILENT_NAME_SERVER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,11 +82,31 @@ async def test_bytes_go_in_and_come_out_unchanged(network: Network, server: Scri
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_time_limit_reaches_the_node_from_before_the_verb_and_from_after_it(
+    network: Network, server: Scripted
+) -> None:
+    server.script[:] = [found(b"v", 1)] * 3
+    where = ("-server", f"127.0.0.1:{server.port}")
+    for arguments in (("--timeout", "3", "get", "k"), ("get", "k", "--timeout=7"), ("get", "k")):
+        assert await start(*arguments, *where).ended == 0
+    assert [seen.uri for seen in network.seen] == [f"/kv/k?timeout={told}ms" for told in (2750, 6750, 9750)]
+
+
+@pytest_twisted.ensureDeferred
 async def test_errors_go_to_stderr_with_their_status() -> None:
     run = start("-server", "127.0.0.1:1", "get", "k")
     assert await run.ended == 5
     assert run.out == b""
     assert b"connection refused" in run.err
+
+
+def test_a_name_server_that_is_silent_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SILENT_NAME_SERVER)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = (sys.executable, "-m", "minicloud.cli")
+    ended = run(tmp_path, command, "get", "k", "-s", "silent.invalid:1", "--timeout", "0.5", PYTHONPATH=path)
+    assert (ended.returncode, (tmp_path / "asked").exists()) == (5, True)
+    assert "no connection within 0.5 s" in ended.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent Ctrl+C alone there")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,67 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
 
-from tests.harness.processes import TOP, NodeProcess, Nodes, environment, nodes_in, run
+from tests.cli.real_cluster import CLOUDCTL, PATIENCE_S, Cluster, run_example, start
+from tests.harness.processes import environment, nodes_in
 
-CLOUDCTL = (sys.executable, "-m", "minicloud.cli")
-PATIENCE_S = 30
 UP = b"\x1b[1A"
 """Moves the cursor of a terminal up a line."""
-
-
-@frozen
-class Cluster:
-    nodes: Nodes
-    started: dict[str, NodeProcess]
-
-    @property
-    def servers(self) -> str:
-        return ",".join(f"http://127.0.0.1:{node.port}" for node in self.started.values())
-
-    def server(self, node_id: str) -> str:
-        return f"http://127.0.0.1:{self.started[node_id].port}"
-
-    def cloudctl(self, *arguments: str, server: str = "", **variables: str) -> Any:
-        where = server or self.servers
-        return run(self.nodes.folder, CLOUDCTL, *arguments, MINICLOUD_SERVER=where, **variables)
-
-    def document(self, *arguments: str) -> Any:
-        done = self.cloudctl("-o", "json", *arguments)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def leader(self) -> str:
-        """Return the id of the leader, once there is one."""
-        return self.wait_for(lambda members: [m["node_id"] for m in members if m["is_leader"]])[0]
-
-    def followers(self) -> list[str]:
-        leader = self.leader()
-        return [node_id for node_id in self.started if node_id != leader]
-
-    def wait_for(self, found: Any) -> Any:
-        """Return what ``found`` finds in the members, once it does."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            done = self.cloudctl("-o", "json", "members")
-            if done.returncode == 0 and (result := found(json.loads(done.stdout)["members"])):
-                return result
-            assert time.monotonic() < deadline, done.stdout + done.stderr
-            time.sleep(0.1)
-
-
-def start(nodes: Nodes, **keys: object) -> Cluster:
-    config, port = nodes.write_config("node1", bootstrap=True, **keys)
-    started = {"node1": nodes.start(config, port)}
-    for name in ("node2", "node3"):
-        config, follower_port = nodes.write_config(name, join_url=f"http://127.0.0.1:{port}", **keys)
-        started[name] = nodes.start(config, follower_port)
-    for node in started.values():
-        node.wait_ready()
-    cluster = Cluster(nodes, started)
-    cluster.wait_for(lambda members: [m["suffrage"] for m in members] == ["Voter"] * 3)
-    return cluster
 
 
 @pytest.fixture(scope="module")
@@ -186,25 +130,6 @@ def test_status_is_watched_on_a_terminal_until_ctrl_c(shared: Cluster) -> None:
     assert b"Traceback" not in shown
 
 
-def example() -> str:
-    """Return the README's example of the client."""
-    blocks = re.findall(r"```python\n(.*?)```", (TOP / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return next(block for block in blocks if "minicloud.client" in block)
-
-
-def run_example(cluster: Cluster) -> int:
-    """Run the example as it is written, but with the ports of this cluster; returns the revision that it prints."""
-    program = example()
-    for written, node in zip(("9001", "9002", "9003"), cluster.started.values(), strict=True):
-        assert f"http://127.0.0.1:{written}" in program
-        program = program.replace(f"127.0.0.1:{written}", f"127.0.0.1:{node.port}")
-    done = run(cluster.nodes.folder, (sys.executable, "-c", program))
-    assert (done.returncode, done.stderr) == (0, "")
-    told, revision = done.stdout.rsplit(maxsplit=1)
-    assert told == "blue, at revision"
-    return int(revision)
-
-
 def test_leadership_moves_on_request(shared: Cluster) -> None:
     target = shared.followers()[0]
     moved = shared.cloudctl("transfer", target)
@@ -261,3 +186,19 @@ def test_without_a_majority_nothing_is_answered_but_what_is_stale(cluster: Clust
     assert (read.returncode, read.stdout) == (5, "")
     assert "Try:" in read.stderr
     assert cluster.cloudctl("get", "k", "--stale", server=server).stdout == "v"
+
+
+def test_members_that_advertise_names_from_elsewhere_are_found_where_they_are_named(tmp_path: Path) -> None:
+    with nodes_in(tmp_path) as nodes:
+        cluster = start(nodes, elsewhere=True)
+        followers = [cluster.server(node_id) for node_id in cluster.followers()]
+        everyone = ",".join([*followers, cluster.server(cluster.leader())])
+        rows = {line.split("\t")[0]: line for line in cluster.cloudctl("status", server=everyone).stdout.splitlines()}
+        assert all(cluster.server(name).removeprefix("http://") in rows[name] for name in cluster.started)
+        lags = [line.split("\t")[5] for line in cluster.cloudctl("members", server=everyone).stdout.splitlines()[1:]]
+        assert (len(lags), "-" in lags) == (3, False), "the leader knows every lag"
+        assert "created, revision" in cluster.cloudctl("put", "k", "v", server=everyone).stdout
+        alone = cluster.cloudctl("status", server=followers[0]).stdout
+        assert (alone.count("Follower"), alone.count("unreachable"), alone.count("no such host")) == (1, 2, 2)
+        stuck = cluster.cloudctl("put", "k", "v", "--timeout", "1", server=followers[0])
+        assert (stuck.returncode, "The leader could not be reached; nothing was sent" in stuck.stderr) == (5, True)

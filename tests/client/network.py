@@ -70,6 +70,9 @@ class Network:
     def settle(self) -> None:
         for _name, pump in list(self.links):
             pump.flush()
+        self.links = [
+            link for link in self.links if not (link[1].clientIO.disconnected and link[1].serverIO.disconnected)
+        ]
 
     def advance(self, seconds: float) -> None:
         self.settle()

@@ -1,11 +1,9 @@
 """Host names whose lookup takes forever hold up nothing."""
 
 import os
-import threading
 import time
 from pathlib import Path
 
-from minicloud.service.names import look_up_in_daemon_threads
 from tests.harness.processes import START_LIMIT_S, TOP, nodes_in
 
 SILENT_NAME_SERVER = """
@@ -34,15 +32,3 @@ def test_a_node_ends_at_once_while_a_name_server_is_silent(tmp_path: Path) -> No
         assert node.end() == 0
         assert time.monotonic() - began < 3, node.log
         assert "has stopped" in node.log
-
-
-def test_a_lookup_runs_in_a_thread_that_nobody_joins() -> None:
-    class Reactor:
-        def installNameResolver(self, resolver):
-            self.resolver = resolver
-
-    pool = look_up_in_daemon_threads(Reactor())
-    seen, done = [], threading.Event()
-    pool.callInThread(lambda: (seen.append(threading.current_thread().daemon), done.set()))
-    assert done.wait(10)
-    assert seen == [True]

@@ -1,0 +1,103 @@
+"""How an HTTP client gets a connection: to an address directly, to a host name by way of its addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final, NoReturn
+
+from attrs import frozen
+from twisted.internet.address import HostnameAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.web.client import URI
+from twisted.web.error import SchemeNotSupported
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from zope.interface import implementer
+
+NEXT_ADDRESS_AFTER_S: Final = 0.05
+"""How long the first address of a host name has for itself before the next one is tried as well, and how long after the
+last one it is seen that none is left: a name whose port refuses costs that much for each address. (Twisted's own 0.3 s
+would be most of the half second in which a command line should have answered. RFC 8305, section 5, allows 10 ms.)"""
+
+
+@implementer(IAgentEndpointFactory)
+@frozen
+class HttpEndpoints:
+    """What ``twisted.web.client.Agent.usingEndpointFactory`` needs to know.
+
+    Twisted's own factory takes an address for a host name: it looks it up in a thread, and when the port refuses the
+    connection it waits for 0.3 s to see whether there is another address.
+    """
+
+    reactor: Any
+    """Provides TCP, time and name resolution."""
+    policy: IPolicyForHTTPS
+    """Which servers are trusted, over HTTPS."""
+    connect_timeout_s: float
+    """How long a server may take to accept a connection, in seconds; the lookup of its name included."""
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Return where to connect to; raises SchemeNotSupported, and ValueError where the host is no ASCII."""
+        plain = self._plain(uri.host.decode("ascii"), uri.port)
+        if uri.scheme == b"http":
+            return plain
+        if uri.scheme == b"https":
+            connections = self.policy.creatorForNetloc(uri.host, uri.port)
+            return wrapClientTLS(connections, plain, clock=self.reactor)
+        raise SchemeNotSupported(f"expected http or https, not {uri.scheme!r}")
+
+    def _plain(self, host: str, port: int) -> IStreamClientEndpoint:
+        version = _ip_version(host)
+        if version is None:
+            return _Named(self.reactor, host, port, self.connect_timeout_s)
+        endpoint = TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint
+        return endpoint(self.reactor, host, port, timeout=self.connect_timeout_s)
+
+
+@implementer(IStreamClientEndpoint)
+@frozen
+class _Named:
+    """A host name, with one time limit for all that it takes: Twisted's own begins when the lookup has ended.
+
+    Whoever gives up during the lookup gets ConnectingCancelledError, where Twisted would say that there is no such host.
+    """
+
+    reactor: Any
+    host: str
+    port: int
+    timeout_s: float
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Look the name up and connect to the first of its addresses that accepts."""
+
+        def give_up(connected: Deferred[IProtocol]) -> None:
+            connected.errback(ConnectingCancelledError(HostnameAddress(self.host.encode("ascii"), self.port)))
+            connecting.cancel()
+
+        def settle(outcome: Any) -> None:
+            if not connected.called:
+                connected.callback(outcome)
+
+        addresses = HostnameEndpoint(
+            self.reactor, self.host, self.port, timeout=self.timeout_s, attemptDelay=NEXT_ADDRESS_AFTER_S
+        )
+        connected: Deferred[IProtocol] = Deferred(give_up)
+        connecting = addresses.connect(protocolFactory)
+        connecting.addBoth(settle)
+        return connected.addTimeout(self.timeout_s, self.reactor, _too_slow)
+
+
+def _too_slow(_outcome: object, _timeout_s: float) -> NoReturn:
+    # Not Deferred's own error for that: this one says that there was no connection yet, so that nothing was sent.
+    raise ConnectTimeout
+
+
+def _ip_version(host: str) -> int | None:
+    """Return 4 or 6, or None for a name. An address with a zone is left to the lookup, which knows the interfaces."""
+    try:
+        return None if "%" in host else ipaddress.ip_address(host).version
+    except ValueError:
+        return None
