@@ -9,14 +9,14 @@ const TOKEN_ITEM = "minicloud.token";
 /** The node answered that it does not do this; `code` and `document` come from its problem document (RFC 9457). */
 export class Refused extends Error {
   constructor(status, document) {
-    super(document.detail || document.title || `The node answered ${status}.`);
+    super(document.detail || document.title || `Something on the way to the node answered ${status}.`);
     this.status = status;
     this.code = document.code || "";
     this.document = document;
   }
 }
 
-/** No answer came: the node may have got the request, and may not. */
+/** No answer came, or a part of one: the node may have got the request, and may not. */
 export class NoAnswer extends Error {}
 
 /** The token, kept for this tab. */
@@ -28,51 +28,55 @@ export const token = {
 
 /** A JSON document of the node. */
 export async function getJson(path, signal) {
-  const response = await ask(path, { signal });
-  return response.json();
+  return bodyOf(await ask(path, { signal }));
 }
 
 /**
  * A page of a listing: `items` without values, `prefixes` (where there is a delimiter), `revision` and `next_cursor`.
  *
- * `signal` calls it off; the promise is then rejected with the signal's reason.
+ * With a `minRevision`, it is as new as that. `signal` calls it off; the promise is then rejected with the signal's reason.
  */
-export async function listKeys({ prefix, delimiter, cursor, limit }, signal) {
+export async function listKeys({ prefix, delimiter, cursor, limit, minRevision }, signal) {
   const query = new URLSearchParams({ prefix, limit, keys_only: "true" });
+  if (minRevision) query.set("min_revision", minRevision);
   if (delimiter) query.set("delimiter", delimiter);
   if (cursor) query.set("cursor", cursor);
   return getJson(`/kv?${query}`, bounded(signal));
 }
 
-/** How many keys begin with a prefix. */
-export async function countKeys(prefix, signal) {
+/** How many keys begin with a prefix, {count, revision}; with a `minRevision`, as new as that. */
+export async function countKeys({ prefix, minRevision }, signal) {
   const query = new URLSearchParams({ prefix, count: "true" });
-  return (await getJson(`/kv?${query}`, bounded(signal))).count;
+  if (minRevision) query.set("min_revision", minRevision);
+  return getJson(`/kv?${query}`, bounded(signal));
 }
 
-/** A key: its bytes, its entity tag, and what the node tells about it. */
+/** A key: its bytes, and what the node tells about it. */
 export async function readKey(key) {
-  const response = await ask(`${keyPath(key)}?format=json`, { signal: bounded() });
-  const told = await response.json();
+  const told = await getJson(`${keyPath(key)}?format=json`, bounded());
   const bytes = told.value_base64 === undefined ? new TextEncoder().encode(told.value) : fromBase64(told.value_base64);
-  const etag = response.headers.get("ETag") ?? "";
-  return { key, bytes, etag, revision: told.revision, created: told.create_revision, version: told.version };
+  return { key, bytes, revision: told.revision, created: told.create_revision, version: told.version };
 }
 
-/** Writes bytes under a key. `condition` holds If-Match or If-None-Match. */
-export async function putKey(key, bytes, condition) {
+/** Writes bytes under a key, if it is still at that revision; null: if there is no such key. */
+export async function putKey(key, bytes, revision) {
+  const condition = revision === null ? { "If-None-Match": "*" } : ifStillAt(revision);
   return write("PUT", key, { ...condition, "Content-Type": "application/octet-stream" }, bytes);
 }
 
-/** Deletes a key. */
-export async function deleteKey(key, condition) {
-  return write("DELETE", key, { ...condition }, undefined);
+/** Deletes a key, if it is still at that revision. */
+export async function deleteKey(key, revision) {
+  return write("DELETE", key, ifStillAt(revision), undefined);
+}
+
+/** The entity tag is made of the revision: the one in an answer's head, proxies that compress make weak, and no write takes it. */
+function ifStillAt(revision) {
+  return { "If-Match": `"${revision}"` };
 }
 
 async function write(method, key, headers, body) {
   // A browser cannot follow a redirect to the leader, which is another origin: the node passes the request on.
-  const response = await ask(`${keyPath(key)}?forward`, { method, headers, body, signal: bounded() });
-  return response.json();
+  return bodyOf(await ask(`${keyPath(key)}?forward`, { method, headers, body, signal: bounded() }));
 }
 
 function bounded(signal) {
@@ -92,11 +96,24 @@ export async function ask(path, options) {
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store", redirect: "error", credentials: "omit" });
   } catch (error) {
-    if (error.name === "AbortError") throw error; // The page itself called it off.
-    throw new NoAnswer(error.name === "TimeoutError" ? "The node did not answer in time." : "The node did not answer.");
+    throw noAnswer(error, "The node did not answer.");
   }
   if (!response.ok) throw new Refused(response.status, await problemOf(response));
   return response;
+}
+
+/** The JSON in an answer; rejects with NoAnswer where it breaks off, or is none. */
+async function bodyOf(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw noAnswer(error, "The node's answer did not come whole.");
+  }
+}
+
+function noAnswer(error, words) {
+  if (error.name === "AbortError") return error; // The page itself called it off.
+  return new NoAnswer(error.name === "TimeoutError" ? "The node did not answer in time." : words);
 }
 
 async function problemOf(response) {

@@ -14,7 +14,7 @@ const STREAM_AGAIN_MS = 30_000;
  *
  * - `onCluster(document)`, `onRates(samples, isAll)`, `onNews(items, isAll)`: what the node says; `isAll` where these are all
  *   that it has kept, and not only the new ones
- * - `onHeard(isPolling)`: after each of these
+ * - `onHeard(pollsBecause)`: after each of these; null where a stream said it, else why there is none: "refused" or "held back"
  * - `onTrouble()`: the stream broke, or a poll failed
  * - `onPause()`, `onResume()`: the tab was hidden, or is shown again
  */
@@ -24,6 +24,8 @@ export function startFeed(listener) {
   let timer = 0;
   /** Where the polls are: the time of the newest sample and item that came, or null when everything is to be asked for. */
   let since = null;
+  /** Why there is no stream, while polling. */
+  let pollsBecause = null;
 
   function open() {
     clearTimeout(timer);
@@ -35,13 +37,14 @@ export function startFeed(listener) {
     stopPolling?.();
     stopPolling = null;
     tell(name, data, isFirst);
-    listener.onHeard(false);
+    listener.onHeard(null);
   }
 
   function onEnd(reason) {
     closeStream = null;
     const gone = reason === "lost";
     if (gone && stopPolling === null) listener.onTrouble();
+    if (!gone) pollsBecause = reason;
     if (!gone && stopPolling === null) startPolling();
     timer = setTimeout(open, stopPolling === null ? REOPEN_MS : STREAM_AGAIN_MS);
   }
@@ -52,7 +55,7 @@ export function startFeed(listener) {
     const question = (signal) => getJson(`${PATH}?format=json${since === null ? "" : `&since=${since}`}`, signal);
     const onAnswer = (answer) => {
       tellAll(answer);
-      listener.onHeard(true);
+      listener.onHeard(pollsBecause);
       if (failing && closeStream === null) open();
       failing = false;
     };
@@ -69,8 +72,8 @@ export function startFeed(listener) {
     tell("cluster", cluster, isAll);
     tell("rates", rates, isAll);
     tell("news", news, isAll);
-    const newest = [...rates.samples, ...news.items].map(({ at }) => at);
-    since = newest.reduce((one, other) => Math.max(one, other), since ?? 0);
+    const times = [...rates.samples, ...news.items].map(({ at }) => at);
+    since = nextSince(since, times, cluster.at);
   }
 
   function tell(name, data, isAll) {
@@ -97,4 +100,15 @@ export function startFeed(listener) {
   });
   if (document.hidden) listener.onPause();
   else open();
+}
+
+/**
+ * From which time on to ask next, null for everything, after an answer of `now` to a question that began at `since`.
+ *
+ * By the node's clock, and never in its future. A clock that was set back may have left something between: everything anew.
+ */
+function nextSince(since, times, now) {
+  if (since !== null && now < since) return null;
+  const newest = times.reduce((one, other) => Math.max(one, other), since ?? 0);
+  return Math.min(newest, now);
 }

@@ -8,10 +8,18 @@ const STALE_MS = 1700;
 const WATCH_MS = 100;
 const AGE_MS = 1000;
 
+/** Why the node is asked each second, where it is. */
+const POLLS_BECAUSE = {
+  "held back": "The node is asked each second: something on the way holds its stream back.",
+  refused:
+    "The node is asked each second: its stream was refused. Either the node has given as many as it may, then close other tabs " +
+    "with this page; or something on the way lets no stream through.",
+};
+
 /**
  * Starts the watchdog. `onChange(state)` is called with "live", "stale" or "connecting" whenever it becomes another.
  *
- * Returns what a feed tells it: `heard(isPolling)`, `trouble()`, `pause()`, `resume()`.
+ * Returns what a feed tells it: `heard(pollsBecause)`, with null for a stream, `trouble()`, `pause()`, `resume()`.
  */
 export function startLive(onChange) {
   let state = "connecting";
@@ -46,11 +54,11 @@ export function startLive(onChange) {
   setInterval(showAge, AGE_MS);
 
   return {
-    heard(isPolling) {
+    heard(pollsBecause) {
       listeningSince = heardAt = performance.now();
       heardAtText = timeOfDay(new Date());
       become("live", "Live");
-      $("live").title = isPolling ? "The node is asked each second: something on the way holds its stream back." : "";
+      $("live").title = POLLS_BECAUSE[pollsBecause] ?? "";
     },
     trouble,
     pause() {

@@ -9,15 +9,19 @@ export function startToken() {
   $("token-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = $("token").value.trim();
-    if (!/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(text)) {
-      setText($("token-hint"), "A token is printable ASCII.");
+    const fault = faultOf(text);
+    if (fault !== null) {
+      setText($("token-hint"), fault);
+      $("token").focus();
       return;
     }
     token.set(text);
     $("token").value = "";
-    $("token-box").open = false;
     showToken();
-    $("token-box").querySelector("summary").focus();
+    closeBox();
+  });
+  $("token-box").addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && $("token-box").open) closeBox();
   });
   $("token-forget").addEventListener("click", () => {
     token.forget();
@@ -26,10 +30,22 @@ export function startToken() {
   });
 }
 
+/** What is wrong with a token, and what to do about it; null where nothing is. */
+function faultOf(text) {
+  if (text === "") return "Enter the token first: it is what the nodes have as auth_token in their config, or as AUTH_TOKEN.";
+  if (/^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(text)) return null;
+  return "A token is printable ASCII, with single spaces at most. This one is not: copy it again from the nodes' config.";
+}
+
 /** Opens the box, for a token that a request turned out to need. */
 export function askForToken() {
   $("token-box").open = true;
   $("token").focus();
+}
+
+function closeBox() {
+  $("token-box").open = false;
+  $("token-box").querySelector("summary").focus();
 }
 
 function showToken() {

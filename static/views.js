@@ -20,6 +20,13 @@ export function startViews(onShow) {
   };
   addEventListener("hashchange", show);
   show();
+  document.querySelector("a.skip").addEventListener("click", skip);
+}
+
+/** The hash names the view, and with it the key: the link to the content must not replace it. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus({ preventScroll: true }); // The link has brought the top into sight.
 }
 
 function readHash() {

@@ -84,7 +84,7 @@ thousand values of 1 KiB fit, and so does a value of the default ``max_value_byt
 # Forwarding
 
 FORWARD_CONNECT_TIMEOUT_S = 2.0
-"""To connect to the leader; peers are near."""
+"""To look up the leader's name and connect to it; peers are near."""
 
 FORWARD_MARGIN_S = 2.0
 """How much longer than the leader the follower waits, so that the leader's own answer wins the race."""
@@ -124,6 +124,10 @@ CLUSTER_INTERVAL_S = 1.0
 
 SAMPLE_INTERVAL_S = 1.0
 """Between two samples of the rates."""
+
+SHORTEST_SAMPLE_S = SAMPLE_INTERVAL_S / 2
+"""What a sample covers at least. A timer that was late leaves a few milliseconds to the next one: a few requests in them
+would be thousands a second, and the plots would have their height from that."""
 
 KEPT_SAMPLES = 300
 """Samples that are kept: five minutes, for the plots of a page that is opened late. Some 100 kB."""

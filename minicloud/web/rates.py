@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from minicloud.web.history import History
-from minicloud.web.limits import KEPT_SAMPLES, SAMPLE_LATENCIES
+from minicloud.web.limits import KEPT_SAMPLES, SAMPLE_LATENCIES, SHORTEST_SAMPLE_S
 from minicloud.web.request import CLIENT_GONE, KEY_TEMPLATE, KEYS_TEMPLATE
 
 _REDIRECTED = 307
@@ -100,8 +100,10 @@ class Rates:
         self._applied += commands
 
     def sample(self) -> None:
-        """Put what was counted since the last sample into a new one. Some time must have passed since."""
+        """Put what was counted since the last sample into a new one; after less than SHORTEST_SAMPLE_S, go on counting."""
         elapsed_s = self._now() - self._begun_at
+        if elapsed_s < SHORTEST_SAMPLE_S:
+            return
         put_p50_ms, put_p99_ms = self._puts.percentiles_ms(0.5, 0.99)
         get_p50_ms, get_p99_ms = self._gets.percentiles_ms(0.5, 0.99)
         self.samples.add(

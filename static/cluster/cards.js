@@ -2,6 +2,7 @@
 
 import { addressesOf, dashboardOf, inOrder } from "./addresses.js";
 import { $, element, setText } from "../dom.js";
+import { setHidden } from "./focus.js";
 import { age, count, DASH, isUp, reachability, role, shortTime } from "../text.js";
 
 /** The cards by node id. They are kept and filled again, so that focus and selection stay where they are. */
@@ -86,7 +87,7 @@ function fillCard(card, member, cluster) {
   setText(card.running, runningSince(isSelf ? status : member.reported));
   showLink(card.link, member, isSelf);
   const mayLead = member.suffrage === "Voter" && member.node_id !== status.leader_id;
-  card.transfer.hidden = !mayLead || isUp(member, status.node_id) === false;
+  setHidden(card.transfer, !mayLead || isUp(member, status.node_id) === false);
 }
 
 function fillNumbers(values, member, cluster) {
@@ -134,7 +135,7 @@ function runningSince(own) {
 
 function showLink(link, member, isSelf) {
   const target = isSelf ? null : dashboardOf(member);
-  link.hidden = target === null;
+  setHidden(link, target === null);
   if (target !== null && link.href !== target) {
     link.href = target;
     link.setAttribute("aria-label", `Dashboard of ${member.node_id}`);

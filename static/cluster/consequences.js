@@ -6,7 +6,9 @@ export function consequencesOfAdding(wish, cluster) {
   const present = cluster.members.find((member) => member.node_id === wish.node_id);
   const said = [`The others reach it at ${wish.raft_addr} (Raft) and ${wish.http_addr || "the Raft port minus 10"} (HTTP).`];
   if (present) said.push(`${wish.node_id} is a member already: it gets these addresses.`);
-  if (!wish.voter) {
+  if (!wish.voter && present?.suffrage === "Voter") {
+    said.push("It has a vote, and keeps it. To make it a learner, remove it and add it again, with an empty data folder.");
+  } else if (!wish.voter) {
     said.push(`It gets a copy of everything and has no vote: the failure tolerance stays at ${tolerance(now)}.`);
   } else if (present?.suffrage !== "Voter") {
     said.push(`It enters as a learner, and becomes a voter once it has caught up. ${compared(now, now + 1)}`);
@@ -43,9 +45,16 @@ function tolerance(count) {
   return count === 0 ? 0 : Math.floor((count - 1) / 2);
 }
 
+/** What that many voters outlive, beside what those of now do. */
 function compared(before, after) {
-  const then = `${after} voter${after === 1 ? "" : "s"} ${after === 1 ? "outlives" : "outlive"} ${failures(tolerance(after))}`;
-  return tolerance(before) === tolerance(after) ? `${then}, as ${before} do now.` : `${then}; ${before} now ${before === 1 ? "outlives" : "outlive"} ${failures(tolerance(before))}.`;
+  const then = `${outlive(after)} ${failures(tolerance(after))}`;
+  if (before === 0) return `${then}.`;
+  if (tolerance(before) === tolerance(after)) return `${then}, as ${before} ${before === 1 ? "does" : "do"} now.`;
+  return `${then}; ${before} now ${before === 1 ? "outlives" : "outlive"} ${failures(tolerance(before))}.`;
+}
+
+function outlive(count) {
+  return count === 1 ? "1 voter outlives" : `${count} voters outlive`;
 }
 
 function failures(number) {

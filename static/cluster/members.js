@@ -1,7 +1,7 @@
 // Add, remove and transfer: from a button to a question; ask.js does the rest.
 
 import { join, remove, transfer } from "./admin.js";
-import { ask, startAsking } from "./ask.js";
+import { ask, mayAsk, startAsking } from "./ask.js";
 import { consequencesOfAdding, consequencesOfRemoving, consequencesOfTransfer } from "./consequences.js";
 import { $ } from "../dom.js";
 
@@ -9,7 +9,9 @@ import { $ } from "../dom.js";
 export function startMembers() {
   let cluster = null;
   startAsking();
-  $("add").addEventListener("click", () => $("add-dialog").showModal());
+  $("add").addEventListener("click", () => {
+    if (mayAsk()) $("add-dialog").showModal();
+  });
   $("add-no").addEventListener("click", () => $("add-dialog").close());
   $("add-form").addEventListener("submit", (event) => {
     event.preventDefault();

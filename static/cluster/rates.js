@@ -10,7 +10,16 @@ export function merged(kept, came) {
   if (came.length === 0) return kept;
   const all = [...kept.filter(({ at }) => at < came[0].at), ...came];
   const oldest = all.at(-1).at - SPAN_S;
-  return all.filter(({ at }) => at >= oldest);
+  return inOrder(all).filter(({ at }) => at >= oldest);
+}
+
+/** Without those that a clock which was set back since has measured twice: a plot's times only grow. */
+function inOrder(samples) {
+  const kept = [];
+  for (const sample of samples.toReversed()) {
+    if (kept.length === 0 || sample.at < kept.at(-1).at) kept.push(sample);
+  }
+  return kept.toReversed();
 }
 
 /** One column of times and one for each name, with an empty row in each gap. */

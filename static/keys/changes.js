@@ -1,25 +1,28 @@
 // What this page itself wrote or deleted, entered into the tree at once, without asking for anything.
 
-import { closeFolder, resize, resizeEntries } from "./pages.js";
+import { closeFolder, refreshPage, resize, resizeEntries } from "./pages.js";
 import { compareKeys } from "./names.js";
 
-/** Enters a key that was written with so many bytes. */
-export function keyWritten(root, key, size, created) {
+/** Enters a key that was written with `size` bytes at a revision; `isNew` says whether there was none before. */
+export function keyWritten(root, { key, size, revision, isNew }) {
   for (const { folder, entryName, isFolder } of path(root, key)) {
     const page = pageOf(folder, entryName);
     if (page?.entries == null) return; // It will be asked for when somebody looks at it.
+    if (page.revision >= revision) continue; // It was read after that.
     const entry = find(page, entryName, isFolder);
     if (entry === undefined) insert(page, isFolder ? { name: entryName, isFolder, count: 1 } : { name: entryName, isFolder, size });
-    else if (isFolder) entry.count += created ? 1 : 0;
+    else if (isFolder) entry.count += isNew ? 1 : 0;
     else entry.size = size;
   }
 }
 
-/** Takes out a key that was deleted, and folders in which nothing is left. */
-export function keyDeleted(root, key) {
+/** Takes out a key that was deleted at a revision, and folders in which nothing is left. */
+export function keyDeleted(root, key, revision) {
   for (const { folder, entryName, isFolder } of path(root, key)) {
     const page = pageOf(folder, entryName);
-    const entry = page?.entries == null ? undefined : find(page, entryName, isFolder);
+    if (page?.entries == null) return;
+    if (page.revision >= revision) continue;
+    const entry = find(page, entryName, isFolder);
     if (entry === undefined) return;
     if (isFolder && entry.count > 1) {
       entry.count -= 1;
@@ -27,6 +30,14 @@ export function keyDeleted(root, key) {
     }
     takeOut(page, entry);
     return;
+  }
+}
+
+/** Has the pages asked for again in which a key stands or would stand, and those of the folders that it is in. */
+export function askAgain(root, key) {
+  for (const { folder, entryName } of path(root, key)) {
+    const page = pageOf(folder, entryName);
+    if (page !== undefined) refreshPage(page);
   }
 }
 

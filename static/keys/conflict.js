@@ -4,7 +4,7 @@ import { $, element, setText } from "../dom.js";
 import { sideBySide } from "./diff.js";
 import { formatsOf } from "./formats.js";
 import { showKey, showText } from "./names.js";
-import { showPart } from "./value.js";
+import { focusHere, showPart } from "./panel.js";
 import { count, size } from "../text.js";
 
 /** Lines without a difference that are shown around one. */
@@ -19,21 +19,25 @@ export function startConflict({ onOverwrite, onTakeTheirs, onGoOn }) {
   $("go-on").addEventListener("click", onGoOn);
 }
 
-/** Shows both. `theirs` is what was read of the key just now, null where it does not exist; `mine` is {key, text, base}. */
-export function showConflict(theirs, mine) {
+/**
+ * Shows both. `theirs` is what was read of the key just now, null where it does not exist; `mine` is {key, text, base}.
+ * `mayBeMine` says that it is what an earlier attempt, of unknown outcome, would have left.
+ */
+export function showConflict(theirs, mine, mayBeMine) {
   showKey($("conflict-key"), mine.key);
   const from = mine.base === null ? "as a new key" : `from revision ${count(mine.base.revision)}`;
   setText($("mine-head"), `Mine, ${from}`);
   setText($("theirs-head"), theirs === null ? "Theirs: deleted" : `Theirs, revision ${count(theirs.revision)}`);
-  setText($("conflict-title"), titleOf(theirs, mine));
+  setText($("conflict-title"), titleOf(theirs, mine, mayBeMine));
   setText($("overwrite"), theirs === null ? "Create it again with mine" : "Overwrite theirs");
   setText($("take-theirs"), theirs === null ? "Let it go" : "Take theirs");
   showSides(theirs, mine);
   showPart("conflict");
-  $("go-on").focus();
+  focusHere($("go-on"));
 }
 
-function titleOf(theirs, mine) {
+function titleOf(theirs, mine, mayBeMine) {
+  if (mayBeMine) return "An earlier attempt seems to have got through";
   if (theirs === null) return "Somebody else deleted this key";
   return mine.base === null ? "There is such a key already" : "Somebody else changed this key";
 }
@@ -46,11 +50,17 @@ function showSides(theirs, mine) {
     return;
   }
   const rows = theirs === null ? onlyMine(mine.text) : sideBySide(text, mine.text);
-  const differing = rows.filter((row) => !row.same).length;
-  setText($("conflict-hint"), differing === 1 ? "1 line differs." : `${count(differing)} lines differ.`);
+  setText($("conflict-hint"), howMany(rows));
   const kept = withContext(rows);
   $("sides").replaceChildren(...kept.slice(0, MAX_ROWS).map(sideRow));
-  if (kept.length > MAX_ROWS) $("sides").append(noteRow(`${count(kept.length - MAX_ROWS)} more rows are not shown.`));
+  const left = kept.slice(MAX_ROWS).reduce((sum, row) => sum + (row.cut ?? 1), 0);
+  if (left > 0) $("sides").append(noteRow(`${count(left)} more rows are not shown.`));
+}
+
+function howMany(rows) {
+  const differing = rows.filter((row) => !row.same && !row.cut).length;
+  const words = differing === 1 ? "1 line differs." : `${count(differing)} lines differ.`;
+  return rows.some((row) => row.cut) ? `At least ${words}` : words;
 }
 
 function onlyMine(text) {
@@ -73,6 +83,7 @@ function withContext(rows) {
 }
 
 function sideRow(row) {
+  if (row.cut) return noteRow(`${count(row.cut)} more ${row.cut === 1 ? "row is" : "rows are"} not compared.`);
   if (row.equal) return noteRow(row.equal === 1 ? "1 equal line" : `${count(row.equal)} equal lines`);
   const made = element("tr", row.same ? "" : "differs");
   made.append(...side(row.theirs, row), ...side(row.mine, row));

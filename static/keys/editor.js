@@ -4,7 +4,7 @@ import { $, setText } from "../dom.js";
 import { editing, encode, formatsOf } from "./formats.js";
 import { isJson } from "./json.js";
 import { showKey } from "./names.js";
-import { showPart } from "./value.js";
+import { showPart } from "./panel.js";
 import { keyPath } from "../text.js";
 
 /** What is edited: {base, startKey, startText, lineEnd, wasJson}; `base` is what was read of the key, null for a new one. */
@@ -85,6 +85,11 @@ export function typed() {
   }
   const text = $("value").value;
   return { key, text, bytes: encode(text, open.lineEnd), base: open.base };
+}
+
+/** Whether that, as `typed` returned it, is still what stands there. */
+export function isStillTyped({ key, text }) {
+  return $("value").value === text && (open.base === null ? $("key").value : open.base.key) === key;
 }
 
 /** The key that is edited, for a message. */

@@ -43,13 +43,21 @@ export function readProblem(error, place, again) {
   return needsToken(place, again);
 }
 
-/** The words for an error of a write. */
-export function writeProblem(error, again) {
+/** The words for an error of a write; `advice` says what to do where nobody knows whether it took effect. */
+export function writeProblem(error, advice, again) {
   if (error instanceof Refused && error.status === 401) return needsToken("value", again);
-  const unknown = error instanceof NoAnswer || (error instanceof Refused && (error.code === "outcome_unknown" || error.status === 500));
-  if (error.document?.retryable && !unknown) return `${error.message} Try again in a moment.`;
-  if (!unknown) return error.message;
-  return `${error.message} Whether this took effect is not known. Save again: if it did, you will see so, and nothing is written twice.`;
+  if (isUnknown(error)) return `${error.message} Whether this took effect is not known. ${advice}`;
+  return error.document?.retryable ? `${error.message} Try again in a moment.` : error.message;
+}
+
+/**
+ * Whether an error of a write leaves open whether it took effect.
+ *
+ * The node gives every error of its own a code. One without is of something on the way, which may have passed the request on.
+ */
+export function isUnknown(error) {
+  if (!(error instanceof Refused)) return error instanceof NoAnswer;
+  return error.status >= 500 && ["", "outcome_unknown", "internal_error"].includes(error.code);
 }
 
 /** Whether an error is that the key is not as it was when it was read. */

@@ -42,7 +42,8 @@ function newPage(folder, cursor, last) {
     size: 0, // Number of entries, also of forgotten ones.
     rows: 1, // Height in rows, open folders included. What is not loaded yet has one.
     open: NONE_OPEN, // Of an entry's name to the Folder that is open there.
-    stale: false, // Shown, and to be asked for again.
+    refreshes: 0, // How often it was to be asked for again,
+    fresh: 0, // and which of these times its entries are the answer to.
     failed: false, // Not asked for again until somebody says so.
     loading: false,
     readAt: null, // performance.now(); null before the first time.
@@ -78,25 +79,34 @@ export function forget(page) {
   page.entries = null;
 }
 
+/** Has a page asked for again once it is in sight; what is under way for it is too old, then. */
+export function refreshPage(page) {
+  page.refreshes += 1;
+  page.failed = false;
+}
+
 /** Whether a page is to be asked for. */
 export function wanted(page) {
-  return (page.entries === null || page.stale) && !page.loading && !page.failed;
+  return (page.entries === null || page.fresh !== page.refreshes) && !page.loading && !page.failed;
 }
 
 /**
  * Asks for the entries of a page, with `ask(options)`, and returns what `take` takes. Its `cursor` is where a further page begins,
- * null where this one reaches its end.
+ * null where this one reaches its end; its `revision` is that of its oldest part.
  */
 export async function askFor(page, ask) {
   const entries = [];
-  let cursor = page.cursor;
+  const { refreshes } = page;
+  let [cursor, revision] = [page.cursor, Infinity];
   for (let request = 1; ; request += 1) {
     const told = await ask({ prefix: page.folder.prefix, delimiter: page.folder.delimiter, cursor, limit: PAGE_ROWS });
     const within = merged(told).filter((entry) => page.last === null || compareKeys(entry.name, page.last) <= 0);
     entries.push(...within);
     cursor = told.next_cursor;
+    revision = Math.min(revision, told.revision);
     const more = cursor !== null && (page.last === null || compareKeys(lastOf(told), page.last) < 0);
-    if (!more || page.last === null || request === MAX_REQUESTS) return { entries, revision: told.revision, cursor: more ? cursor : null };
+    if (more && page.last !== null && request < MAX_REQUESTS) continue;
+    return { entries, revision, refreshes, cursor: more ? cursor : null };
   }
 }
 
@@ -112,12 +122,12 @@ function merged(told) {
 }
 
 /** Takes the answer. Where it had not been known how far the folder goes, another page is added. */
-export function take(page, { entries, revision, cursor }) {
+export function take(page, { entries, revision, refreshes, cursor }) {
   page.entries = entries;
   resizeEntries(page, entries.length - page.size);
   page.revision = revision;
   page.readAt = performance.now();
-  page.stale = false;
+  page.fresh = refreshes;
   const folders = new Set(entries.filter((entry) => entry.isFolder).map((entry) => entry.name));
   for (const folder of [...page.open.values()]) if (!folders.has(folder.prefix)) detach(page, folder);
   const below = [...page.open.values()].reduce((sum, folder) => sum + folder.rows, 0);

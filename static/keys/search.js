@@ -2,6 +2,7 @@
 
 import { countKeys } from "../api.js";
 import { $, setText } from "../dom.js";
+import { upToDate } from "./fresh.js";
 import { readProblem, sayOfTree } from "./outcome.js";
 import { spelledOut } from "./names.js";
 import { browse, focusTree, refresh, treeState } from "./tree.js";
@@ -14,7 +15,7 @@ const AGE_PERIOD_MS = 1000;
 
 /** What is browsed; null before the first time. */
 let prefix = null;
-/** How many keys there are below it, null as long as that is not known. */
+/** How many keys there are below it, {count, revision}; null as long as that is not known. */
 let total = null;
 let callOff = new AbortController();
 let typing = 0;
@@ -59,19 +60,20 @@ function refreshAll() {
   recount();
 }
 
-/** Notes that this page has made or deleted a key. */
-export function countChanged(key, change) {
-  if (total === null || !key.startsWith(prefix)) return;
-  total += change;
+/** Notes that this page has made or deleted a key at a revision. */
+export function countChanged(key, change, revision) {
+  if (total === null || !key.startsWith(prefix) || total.revision >= revision) return;
+  total.count += change;
   showTotal();
 }
 
-async function recount() {
+/** Asks for the number of keys again. */
+export async function recount() {
   callOff.abort();
   callOff = new AbortController();
   const { signal } = callOff;
   try {
-    const found = await countKeys(prefix, signal);
+    const found = await upToDate((minRevision) => countKeys({ prefix, minRevision }, signal));
     if (signal.aborted) return; // Somebody has typed on: the newest answer wins.
     total = found;
     showTotal();
@@ -94,8 +96,8 @@ function sayProblem(text) {
 
 function showTotal() {
   if (total === null) return setText($("tree-count"), "Counting…");
-  const keys = total === 1 ? "1 key" : `${count(total)} keys`;
-  const begin = total === 1 ? "begins" : "begin";
+  const keys = total.count === 1 ? "1 key" : `${count(total.count)} keys`;
+  const begin = total.count === 1 ? "begins" : "begin";
   setText($("tree-count"), prefix ? `${keys} ${begin} with “${spelledOut(prefix)}”` : keys);
 }
 

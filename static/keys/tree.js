@@ -2,7 +2,8 @@
 
 import { listKeys } from "../api.js";
 import { $, setText } from "../dom.js";
-import { askFor, closeFolder, everyPage, Folder, openFolder, rowAt, rowOf, take, wanted } from "./pages.js";
+import { upToDate } from "./fresh.js";
+import { askFor, closeFolder, everyPage, Folder, openFolder, refreshPage, rowAt, rowOf, take, wanted } from "./pages.js";
 import { forgetFarPages, keepingPlace, oldestVisible } from "./place.js";
 import { stepTowards } from "./reveal.js";
 import { makeRow, rowId, showRow } from "./rows.js";
@@ -18,7 +19,7 @@ let root = new Folder("", "/");
 /** The row that the keyboard is at, {name, isFolder}, null for the first one. */
 let active = null;
 let selectedKey = null;
-/** A row that the keyboard went to before it was loaded. */
+/** A row that the keyboard went to before it was loaded, {row, from}: it gets there unless the focus has left `from` by then. */
 let goingTo = null;
 /** A key that was linked to, to be shown in the tree; null once that is done, or cannot be. */
 let revealing = null;
@@ -42,6 +43,9 @@ export function startTree(callbacks) {
     if (row !== null) act(Number(row.dataset.row));
   });
   tree.addEventListener("keydown", (event) => pressed(event, controls));
+  tree.addEventListener("focusout", (event) => {
+    if (!tree.contains(event.relatedTarget)) goingTo = null;
+  });
   new ResizeObserver(draw).observe(tree);
 }
 
@@ -63,7 +67,7 @@ export function treeState() {
 
 /** Asks for everything again as it comes into sight; what is there stays until then, and open folders stay open. */
 export function refresh() {
-  for (const { page } of everyPage(root)) [page.stale, page.failed] = [page.readAt !== null, false];
+  for (const { page } of everyPage(root)) refreshPage(page);
   draw();
 }
 
@@ -73,10 +77,10 @@ export function changeTree(change) {
   draw();
 }
 
-/** Marks a key as the one whose value is shown. */
+/** Marks a key as the one whose value is shown, or none (null). */
 export function markSelected(key) {
   selectedKey = key;
-  if (isInTree(key)) active = { name: key, isFolder: false };
+  if (key !== null && isInTree(key)) active = { name: key, isFolder: false };
   draw();
 }
 
@@ -103,7 +107,7 @@ function goOnRevealing() {
 /** The prefix of the folder that the keyboard is at or in: where a new key would be expected. */
 export function activePrefix() {
   if (root.delimiter === "") return root.prefix;
-  const index = active === null ? -1 : activeRow();
+  const index = rowOfEntry(active);
   if (index < 0) return "";
   const { page, entry } = rowAt(root, index);
   return entry.isFolder ? entry.name : page.folder.prefix;
@@ -159,12 +163,25 @@ function addActive(rows, from, upTo) {
   else rows.push(describe(index, false));
 }
 
-/** The row that the keyboard is at: where it was moved to, or the key that is shown, or the first one; -1 for none. */
+/**
+ * The row that the keyboard is at: where it was moved to, or else the key that is shown, or else the first one in sight; -1 for
+ * none. Where there are rows, one of them can be reached.
+ */
 function activeRow() {
-  if (active !== null) return rowOf(root, active.name, active.isFolder);
-  const selected = selectedKey === null ? -1 : rowOf(root, selectedKey, false);
-  if (selected >= 0) return selected;
-  return root.rows > 0 && rowAt(root, 0).entry !== null ? 0 : -1;
+  const moved = rowOfEntry(active);
+  if (moved >= 0) return moved;
+  const selected = rowOfEntry(selectedKey === null ? null : { name: selectedKey, isFolder: false });
+  return selected >= 0 ? selected : firstInSight();
+}
+
+function rowOfEntry(entry) {
+  return entry === null ? -1 : rowOf(root, entry.name, entry.isFolder);
+}
+
+function firstInSight() {
+  const { first, count } = viewport(root.rows);
+  for (let row = first; row < Math.min(root.rows, first + count); row += 1) if (rowAt(root, row).entry !== null) return row;
+  return -1;
 }
 
 function place(rows, view) {
@@ -197,13 +214,15 @@ function loadVisible(rows) {
 
 async function loadPage(page) {
   const mine = asking;
+  const { refreshes } = page;
+  const list = (minRevision) => askFor(page, (options) => listKeys({ ...options, minRevision }, mine.callOff.signal));
   note(mine, page, 1);
   try {
-    const answer = await askFor(page, (options) => listKeys(options, mine.callOff.signal));
+    const answer = await upToDate(list);
     if (mine === asking) keepingPlace(root, () => take(page, answer));
   } catch (error) {
-    page.failed = true;
-    if (mine === asking) handlers.onError(error);
+    page.failed = page.refreshes === refreshes;
+    if (mine === asking) failed(error);
   }
   note(mine, page, -1);
   if (mine === asking) loaded();
@@ -215,10 +234,16 @@ function note(mine, page, change) {
   if (mine === asking) $("tree").setAttribute("aria-busy", String(mine.loads > 0));
 }
 
+/** Without its folder's page, the way to a key that was linked to ends; without the first one of all, it has not begun. */
+function failed(error) {
+  if (root.pages[0].readAt !== null) revealing = null;
+  handlers.onError(error);
+}
+
 function loaded() {
   forgetFarPages(root, activeRow());
   goOnRevealing();
-  if (goingTo !== null) moveTo(goingTo);
+  if (goingTo?.from === document.activeElement) moveTo(goingTo.row);
   draw();
 }
 
@@ -229,11 +254,11 @@ function moveTo(index) {
   const row = Math.max(0, Math.min(index, root.rows - 1));
   bringIntoSight(row, root.rows);
   const found = rowAt(root, row);
-  goingTo = found?.entry === null ? row : null;
+  goingTo = found?.entry === null ? { row, from: document.activeElement } : null;
   if (!found?.entry) return draw();
   active = { name: found.entry.name, isFolder: found.entry.isFolder };
   drawNow();
-  shown.get(rowId(found.entry)).focus({ preventScroll: true });
+  shown.get(rowId(found.entry))?.focus({ preventScroll: true }); // Nothing is drawn while another view is shown.
 }
 
 function act(index) {
@@ -250,7 +275,7 @@ function toggle(page, entry) {
   changeTree(() => (page.open.has(entry.name) ? closeFolder(page, entry) : openFolder(page, entry)));
 }
 
-/** What the keyboard's keys work on; see key-tree-keyboard.js. */
+/** What the keyboard's keys work on; see tree-keyboard.js. */
 const controls = {
   activeRow,
   moveTo,

@@ -4,11 +4,12 @@ import { $, setText } from "../dom.js";
 import { copyText, download, toBase64 } from "./copy.js";
 import { editing, formatsOf, present } from "./formats.js";
 import { showKey, showText } from "./names.js";
+import { showPart } from "./panel.js";
 import { count, size } from "../text.js";
 
 const WAYS = ["text", "json", "hex"];
 
-/** What is shown: {key, bytes, etag, revision, created, version}, or {key} where there is no value; null for nothing. */
+/** What is shown: {key, bytes, revision, created, version}, or {key} where there is no value; null for nothing. */
 let held = null;
 let formats = null;
 
@@ -85,12 +86,23 @@ export function showNothing() {
   showPart("nothing");
 }
 
-/** Shows one part of the panel: "nothing", "value-view", "no-value", "editor" or "conflict". */
-export function showPart(name) {
-  for (const part of ["nothing", "value-view", "no-value", "editor", "conflict"]) $(part).hidden = part !== name;
+/** Shows, in the place of a value, that another key is being read. */
+export function showReading(key) {
+  showKey($("reading-title"), key);
+  showPart("reading");
 }
 
 /** Shows what was there before the editor came. */
 export function showHeld() {
-  showPart(held === null ? "nothing" : held.bytes === undefined ? "no-value" : "value-view");
+  showPart(partOfHeld());
+}
+
+/** Whether it is what can be seen now. */
+export function isHeldShown() {
+  return !$(partOfHeld()).hidden;
+}
+
+function partOfHeld() {
+  if (held === null) return "nothing";
+  return held.bytes === undefined ? "no-value" : "value-view";
 }

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from tests.dashboard.browser import Browser, find_browser
+from tests.dashboard.proxy import Proxy
 from tests.dashboard.stage import Stage
 
 
@@ -46,3 +48,18 @@ def make_stage() -> Iterator[Callable[..., Stage]]:
 @pytest.fixture
 def stage(make_stage: Callable[..., Stage]) -> Stage:
     return make_stage()
+
+
+@pytest.fixture
+def make_proxy(stage: Stage) -> Iterator[Callable[[str], tuple[Proxy, str]]]:
+    """Put something in the middle before the stage's first node; returns it, and where its dashboard is then."""
+    ports = []
+
+    def make(streams: str) -> tuple[Proxy, str]:
+        proxy = Proxy(stage.address("node1"), streams)
+        ports.append(reactor.listenTCP(0, proxy, interface="127.0.0.1"))
+        return proxy, f"http://127.0.0.1:{ports[-1].getHost().port}/dashboard"
+
+    yield make
+    for port in ports:
+        port.stopListening()

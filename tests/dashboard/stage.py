@@ -1,5 +1,6 @@
 """Three stand-in nodes, each behind the real HTTP site on a real port, for the page to work with."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ class Stage:
         self.cluster = StandInCluster()
         self.down: set[str] = set()
         self.lag: dict[str, int] = {}
+        self.clock_step_s = 0.0
+        """How far the nodes' time of day is ahead of ours."""
         self.ports = {node_id: self._listen(node_id, token, auth_reads) for node_id in self.cluster.nodes}
         self._announce_ports()
 
@@ -29,7 +32,7 @@ class Stage:
         node = self.cluster.nodes[node_id]
         node.members = lambda: self._members(node)
         settings = WebSettings(advertise_addr="127.0.0.1:1", auth_token=token, auth_reads=auth_reads)
-        site = make_site(node, settings, reactor, static_folder=STATIC)
+        site = make_site(node, settings, reactor, static_folder=STATIC, wall_clock=self.now)
         return reactor.listenTCP(0, site, interface="127.0.0.1")
 
     def _announce_ports(self) -> None:
@@ -53,6 +56,10 @@ class Stage:
         contact = 84_000 if member.node_id in self.down else 12
         is_leader = member is self.cluster.leader
         return MemberStatus(member, is_leader, member.node_id not in self.down, index - lag, lag, contact, None)
+
+    def now(self) -> float:
+        """Tell the nodes' time of day, in seconds since the epoch."""
+        return time.time() + self.clock_step_s
 
     def address(self, node_id: str) -> str:
         return f"127.0.0.1:{self.ports[node_id].getHost().port}"

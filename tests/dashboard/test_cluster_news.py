@@ -27,7 +27,9 @@ async def open_quiet(browser: Browser, stage: Stage) -> Page:
     """Open the page, and let only the test tell its list what happened."""
     page = await browser.open(stage.url())
     await page.until("document.getElementById('live-text').textContent === 'Live'")
-    await page.evaluate("import('/static/cluster/news.js').then((news) => { window.news = news.startNews(); news.clear; })")
+    await page.evaluate(
+        "import('/static/cluster/news.js').then((news) => { window.news = news.startNews(); news.clear; })"
+    )
     await page.evaluate("window.news.clear()")
     return page
 

@@ -55,6 +55,8 @@ async def test_samples_are_kept_for_five_minutes_and_a_gap_stays_a_gap(browser: 
     merged = await page.evaluate(f"rates.merged({kept}, {came})")
     assert [(sample["at"], sample["gets_per_s"]) for sample in merged] == [(200, 200), (201, 7), (202, 7), (310, 7)]
     assert await page.evaluate(f"rates.merged({kept}, [])") == json.loads(kept)
+    set_back = await page.evaluate(f"rates.merged({kept}, [200, 201, 150, 151].map((at) => ({{at}})))")
+    assert [sample["at"] for sample in set_back] == [1, 150, 151], "times only grow, or a plot is a tangle"
     times, gets, puts = await page.evaluate(f"rates.columns({json.dumps(merged)}, ['gets_per_s', 'puts_per_s'])")
     assert times == [200, 201, 202, 256, 310]
     assert gets == [200, 7, 7, None, 7]

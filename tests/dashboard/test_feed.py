@@ -1,22 +1,19 @@
 """How the page hears from its node: a stream, polls where there is none, and silence that is told."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.protocols.portforward import ProxyFactory, ProxyServer
 
 from tests.dashboard.browser import Browser, Page
 from tests.dashboard.stage import Stage
 
 LIVE = "document.getElementById('live-text').textContent === 'Live'"
 STALE = "document.getElementById('live').dataset.state === 'stale'"
+TITLE = "document.getElementById('live').title"
 POLLS = "performance.getEntriesByType('resource').filter((one) => one.name.includes('format=json')).length"
-GONE = "ERR_(CONNECTION|EMPTY|INCOMPLETE)"
-STREAM_LINE = b"GET /events HTTP/1.1\r\n"
+GONE = "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET_NOT_CONNECTED)"
 LATER = """(async () => {
     const now = performance.now.bind(performance);
     performance.now = () => now() + 60_000;
@@ -25,59 +22,6 @@ LATER = """(async () => {
     performance.now = now;
 })()"""
 """A minute passes, as far as the page can tell, while its watchdog looks twice."""
-REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
-
-
-class Middle(ProxyServer):
-    """One connection from a browser through something in the middle to a node."""
-
-    def dataReceived(self, data: bytes) -> None:
-        if data.startswith(STREAM_LINE) and self.factory.streams != "pass":
-            if self.factory.streams == "refuse":
-                self.transport.write(REFUSAL)
-            return
-        super().dataReceived(data)
-
-    def connectionMade(self) -> None:
-        self.factory.connections.add(self)
-        super().connectionMade()
-
-    def connectionLost(self, reason: Any) -> None:
-        self.factory.connections.discard(self)
-        super().connectionLost(reason)
-
-
-class Proxy(ProxyFactory):
-    """What it does with streams: "pass", "hold" or "refuse"."""
-
-    noisy = False
-    protocol = Middle
-
-    def __init__(self, address: str, streams: str) -> None:
-        host, _, port = address.partition(":")
-        super().__init__(host, int(port))
-        self.streams = streams
-        self.connections: set[Middle] = set()
-
-    def mute(self, is_mute: bool) -> None:
-        """Let nothing come through from the node, as where it is frozen."""
-        for connection in self.connections:
-            transport = connection.peer.transport
-            transport.stopReading() if is_mute else transport.startReading()
-
-
-@pytest.fixture
-def make_proxy(stage: Stage) -> Iterator[Any]:
-    ports = []
-
-    def make(streams: str) -> tuple[Proxy, str]:
-        proxy = Proxy(stage.address("node1"), streams)
-        ports.append(reactor.listenTCP(0, proxy, interface="127.0.0.1"))
-        return proxy, f"http://127.0.0.1:{ports[-1].getHost().port}/dashboard"
-
-    yield make
-    for port in ports:
-        port.stopListening()
 
 
 async def hear_twice(page: Page) -> None:
@@ -110,7 +54,7 @@ async def test_a_proxy_that_holds_the_stream_back_makes_the_page_poll(
     page = await browser.open(url)
     await page.until(LIVE)
     await page.until(f"{POLLS} >= 3")
-    assert "asked each second" in await page.evaluate("document.getElementById('live').title")
+    assert "something on the way holds its stream back" in await page.evaluate(TITLE)
     urls = (
         "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('format=json'))"
     )
@@ -128,6 +72,33 @@ async def test_a_stream_that_is_refused_makes_the_page_poll_at_once(browser: Bro
     page = await browser.open(url)
     await page.until(LIVE, within_ms=2500)
     await page.until(f"{POLLS} >= 1")
+    await page.until(f"{TITLE}.includes('asked each second')")
+    said = await page.evaluate(TITLE)
+    assert "something on the way lets no stream through" in said
+    assert "holds its stream back" not in said
+    page.expect("status of 503")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_node_that_has_no_more_streams_is_not_called_something_on_the_way(
+    browser: Browser, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minicloud.web.events.MAX_STREAMS", 0)
+    page = await browser.open(stage.url())
+    await page.until(f"{TITLE}.includes('the node has given as many as it may')")
+    page.expect("status of 503")
+
+
+@pytest_twisted.ensureDeferred
+async def test_polls_go_on_when_the_node_s_clock_is_set_back(browser: Browser, stage: Stage, make_proxy: Any) -> None:
+    _proxy, url = make_proxy("refuse")
+    page = await browser.open(url)
+    await page.until(f"{POLLS} >= 2")
+    stage.clock_step_s = -3600.0
+    for leader in (1, 2):
+        stage.cluster.leader = stage.cluster.members[leader]
+        name = stage.cluster.leader.node_id
+        await page.until(f"document.querySelector('#news li').textContent.includes('{name} leads')")
     page.expect("status of 503")
 
 

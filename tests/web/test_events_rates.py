@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from minicloud.web.history import History
-from minicloud.web.limits import KEPT_SAMPLES, SAMPLE_LATENCIES
+from minicloud.web.limits import KEPT_SAMPLES, SAMPLE_LATENCIES, SHORTEST_SAMPLE_S
 from minicloud.web.rates import Latencies, Rates
 from tests.web.event_stage import Stage
 
@@ -59,6 +59,24 @@ def test_a_sample_that_comes_late_is_no_peak(rates, clock):
     rates.applied(50)
     found = sample(rates, clock, seconds=4.0)
     assert (found.gets_per_s, found.writes_applied_per_s) == (25, 12.5)
+
+
+def test_a_sample_that_comes_right_after_a_late_one_is_no_peak_either(rates, clock):
+    sample(rates, clock, seconds=1.99)
+    rates.request_finished("PUT", KEY, 200, 0.004)
+    clock.advance(0.01)
+    rates.sample()
+    assert rates.samples.count == 1, "a hundred a second, for one request"
+    rates.request_finished("PUT", KEY, 200, 0.004)
+    rates.applied(2)
+    found = sample(rates, clock, seconds=1.0)
+    assert (found.puts_per_s, found.writes_applied_per_s, found.put_p50_ms) == (1.98, 1.98, 4)
+    assert rates.samples.count == 2
+
+
+def test_half_an_interval_is_enough_for_a_sample(rates, clock):
+    rates.applied(3)
+    assert sample(rates, clock, seconds=SHORTEST_SAMPLE_S).writes_applied_per_s == 6
 
 
 @pytest.mark.parametrize(
