@@ -16,10 +16,21 @@ export function confirmLeave(key) {
   return answered($("leave-dialog"));
 }
 
+/** The answer to the question that a dialog asks from now on. The event "close" comes late: it may be that of an earlier question. */
 function answered(dialog) {
-  dialog.returnValue = "no";
+  const asked = new AbortController();
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    const end = (answer) => {
+      asked.abort();
+      resolve(answer);
+    };
+    const take = (event) => {
+      event.preventDefault();
+      dialog.close();
+      end(event.submitter?.value === "yes");
+    };
+    dialog.addEventListener("submit", take, { signal: asked.signal });
+    dialog.addEventListener("close", () => dialog.open || end(false), { signal: asked.signal });
   });
 }

@@ -336,6 +336,27 @@ async def test_what_was_typed_is_not_lost_without_a_question(browser: Browser, n
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_end_of_one_question_is_no_answer_to_the_next(browser: Browser, noted: Stage) -> None:
+    """A dialog says that it has closed a moment after it has: by then it may be open again."""
+    put_by_another(noted, "other", b"other", 11)
+    keys = await KeysPage.open(browser, noted, key="note")
+    await keys.shown("value-view")
+    await keys.type_edit("half a thought")
+    dialog = "document.getElementById('leave-dialog')"
+    await keys.page.evaluate(f"""(async () => {{
+        document.getElementById("cancel").click();
+        {dialog}.querySelector("[value=no]").click();
+        await null; // What waits for that answer goes on first, as it does between two clicks.
+        await null;
+        document.getElementById("cancel").click();
+        await new Promise((resolve) => {dialog}.addEventListener("close", resolve, {{once: true}}));
+    }})()""")
+    assert await keys.page.evaluate(f"{dialog}.open"), "that was the first one's end"
+    await keys.answer("leave-dialog", "yes")
+    await keys.shown("value-view")
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_write_whose_fate_is_unknown_is_reported_so_and_can_be_tried_again(
     browser: Browser, noted: Stage
 ) -> None:

@@ -349,7 +349,9 @@ async def test_a_page_that_did_not_come_is_asked_for_again_by_hand(browser: Brow
     leader, stage.cluster.leader = stage.cluster.leader, None
     await keys.page.evaluate("document.querySelector('#tree .folder').click()")
     await keys.outcome("No leader", "tree-outcome")
-    assert await keys.page.evaluate("document.querySelector('#tree .waiting').textContent") == "Not loaded"
+    await keys.page.until(
+        "document.querySelector('#tree .waiting').textContent === 'Not loaded'"
+    )  # with the next frame
     stage.cluster.leader = leader
     await keys.page.click("tree-retry")
     await keys.page.until("document.getElementById('tree-retry').hidden")
