@@ -28,6 +28,8 @@ function answered(dialog) {
     const take = (event) => {
       event.preventDefault();
       dialog.close();
+      // Where nothing had the focus before, it stays in what is not there any more, until the next frame.
+      if (dialog.contains(document.activeElement)) document.activeElement.blur();
       end(event.submitter?.value === "yes");
     };
     dialog.addEventListener("submit", take, { signal: asked.signal });
