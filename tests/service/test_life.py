@@ -65,14 +65,21 @@ def test_a_request_in_flight_is_finished_before_the_node_ends(tmp_path: Path) ->
     with nodes_in(tmp_path) as nodes:
         node = nodes.start(*nodes.write_config("n", bootstrap=True)).wait_ready()
         with socket.create_connection(("127.0.0.1", node.port), timeout=20) as slow:
-            slow.sendall(b"PUT /kv/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab")
-            time.sleep(0.3)
+            begin_a_put(slow)
             node.process.send_signal(signal.SIGTERM)
             wait_until_refused(node.port)
             slow.sendall(b"cd")
             answer = b"".join(iter(lambda: slow.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert node.wait() == 0
+
+
+def begin_a_put(connection: socket.socket) -> None:
+    """Send a request but for the end of its body, and return when the node has its header: it gives leave for the body."""
+    connection.sendall(b"PUT /kv/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    leave = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert connection.recv(len(leave), socket.MSG_WAITALL) == leave
+    connection.sendall(b"ab")
 
 
 def wait_until_refused(port: int) -> None:
@@ -89,8 +96,7 @@ def test_a_second_signal_ends_the_node_at_once(tmp_path: Path) -> None:
     with nodes_in(tmp_path) as nodes:
         node = nodes.start(*nodes.write_config("n", bootstrap=True)).wait_ready()
         with socket.create_connection(("127.0.0.1", node.port)) as never_ending:
-            never_ending.sendall(b"PUT /kv/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab")
-            time.sleep(0.3)
+            begin_a_put(never_ending)
             node.process.send_signal(signal.SIGINT)
             wait_until_refused(node.port)
             began = time.monotonic()
