@@ -170,7 +170,8 @@ def test_a_cluster_runs_over_tls_with_a_token_and_a_secret(tmp_path: Path) -> No
         token = {"Authorization": "Bearer a-token-of-ours"}
         for number, node in enumerate(cluster):
             assert node.ask("PUT", f"/kv/{number}", b"value")[0] == 401
-            assert node.ask("PUT", f"/kv/{number}", b"value", **token)[0] == 200
+            told = node.ask("PUT", f"/kv/{number}", b"value", **token)
+            assert told[0] == 200, told
         for node in cluster:
             assert [node.ask("GET", f"/kv/{number}")[1] for number in range(3)] == [b"value"] * 3
         assert [node.end() for node in cluster] == [0, 0, 0]
