@@ -50,6 +50,7 @@ def status_of(driver: Driver, node_id: str) -> NodeStatus:
         instance_id=identity.instance_id,
         configuration=raft.log.configuration,
         configuration_index=raft.log.configuration_index,
+        committed_configuration=raft.committed_configuration[1],
     )
 
 

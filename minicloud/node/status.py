@@ -29,7 +29,10 @@ class NodeStatus:
     cluster_id: str
     instance_id: str
     configuration: Configuration
+    """The one in force: the newest in the log, committed or not."""
     configuration_index: int
+    committed_configuration: Configuration
+    """The newest that is known to be committed; without members where none is known yet."""
 
     @property
     def is_leader(self) -> bool:

@@ -18,7 +18,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from minicloud.connecting.endpoints import HttpEndpoints
-from minicloud.raft.configuration import Configuration, Member
+from minicloud.raft.configuration import Member
 from minicloud.web.answers import JSON_TYPE, Answer
 from minicloud.web.face import NodeFace
 from minicloud.web.limits import (
@@ -97,7 +97,6 @@ class Forwarder:
         self._reactor = reactor
         self._client = HTTPClient(agent, data_to_body_producer=_WholeBody)
         self._in_flight = 0
-        self._committed = Configuration()
 
     def forward(self, request: Request, leader: Member, base: str, timeout_s: float) -> Deferred[Answer]:
         """Send a request to the leader and return its answer, with who passed it on.
@@ -132,10 +131,7 @@ class Forwarder:
 
     def _check_member(self, leader: Member) -> None:
         """Refuse to give the token to an address that no committed configuration has named."""
-        status = self._node.status()
-        if status.configuration_index <= status.commit_index:
-            self._committed = status.configuration
-        member = self._committed.get(leader.node_id)
+        member = self._node.status().committed_configuration.get(leader.node_id)
         if member is None or member.http_addr != leader.http_addr:
             raise Problem(
                 503,

@@ -213,6 +213,22 @@ def test_a_node_joins_as_learner_is_promoted_and_can_be_removed():
         cluster.result(cluster.leader().remove(other, False, 10))
 
 
+def test_a_follower_tells_the_configuration_in_force_from_the_one_that_is_committed():
+    cluster = Cluster()
+    follower = cluster.followers()[0]
+    cluster.put("a")
+    cluster.converge()
+    before = follower.status().committed_configuration
+    cluster.start("n4")
+    joined = cluster.leader().join(JoinRequest("n4", "127.0.0.1:9014", "127.0.0.1:9004"), 10.0)
+    cluster.until(lambda: follower.status().configuration_index > follower.status().commit_index)
+    assert follower.status().configuration.get("n4") is not None
+    assert follower.status().committed_configuration == before
+    cluster.result(joined)
+    cluster.converge()
+    assert follower.status().committed_configuration.get("n4") is not None
+
+
 def test_a_learner_by_wish_stays_one():
     cluster = Cluster(1)
     cluster.start("n2")

@@ -46,6 +46,7 @@ class Node:
             instance_id="i",
             configuration=Configuration((NODE1, NODE2, NODE3)),
             configuration_index=1,
+            committed_configuration=Configuration((NODE1, NODE2, NODE3)),
         )
 
     def members(self) -> list[MemberStatus]:

@@ -37,6 +37,7 @@ class StandInCluster:
     def __init__(self):
         self.members = tuple(Member(f"node{n}", f"127.0.0.1:901{n}", f"127.0.0.1:900{n}") for n in (1, 2, 3))
         self.configuration = Configuration(self.members)
+        self.committed_configuration = self.configuration
         self.configuration_index = 1
         self.leader = self.members[0]
         self.store = StandInStore()
@@ -144,6 +145,7 @@ class StandInNode:
             instance_id="i" * 32,
             configuration=self.cluster.configuration,
             configuration_index=self.cluster.configuration_index,
+            committed_configuration=self.cluster.committed_configuration,
         )
 
     def members(self):
@@ -178,7 +180,8 @@ class StandInNode:
         changed = change(cluster.configuration)
         if changed != cluster.configuration:
             cluster.store.applied_index += 1
-            cluster.configuration, cluster.configuration_index = changed, cluster.store.applied_index
+            cluster.configuration = cluster.committed_configuration = changed
+            cluster.configuration_index = cluster.store.applied_index
 
     def transfer(self, node_id, timeout_s):
         def transferred():
