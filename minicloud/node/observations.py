@@ -32,7 +32,7 @@ def state_of(driver: Driver, node_id: str) -> str:
 def status_of(driver: Driver, node_id: str) -> NodeStatus:
     """Return what the node says of itself."""
     raft, applied_index = driver.raft, driver.store.applied_index
-    identity = driver.storage.identity
+    identity, catch_up_index = driver.storage.identity, raft.catch_up_index
     return NodeStatus(
         node_id=node_id,
         state=state_of(driver, node_id),
@@ -45,7 +45,7 @@ def status_of(driver: Driver, node_id: str) -> NodeStatus:
         log_entries=raft.log.last_index - raft.log.base_index,
         last_contact_ms=_leader_contact_ms(driver),
         pending_proposals=driver.proposals.pending,
-        caught_up=raft.leader_id is not None and applied_index >= raft.commit_index,
+        caught_up=catch_up_index is not None and applied_index >= catch_up_index,
         cluster_id=identity.cluster_id,
         instance_id=identity.instance_id,
         configuration=raft.log.configuration,

@@ -25,7 +25,7 @@ class NodeStatus:
     """Since a leader was last heard of, known or not at the moment; 0 on the leader itself, None where there was none yet."""
     pending_proposals: int
     caught_up: bool
-    """Whether this node has applied what it knows to be committed, and knows a leader."""
+    """Whether this node has applied what a leader has said to be committed, and knows a leader."""
     cluster_id: str
     instance_id: str
     configuration: Configuration

@@ -70,6 +70,8 @@ class Raft:
         """Ticks since a leader was heard; a leader hears itself."""
         self.has_heard_leader = False
         """Whether there has been a leader at all since this server began."""
+        self.leader_commit_index = 0
+        """Highest index that a leader has said to be committed since this server began; its entry may still be on its way."""
         self.may_begin_elections = True
         """The driver's to change: peers may say that this server was removed, before its own log does. It votes all the same,
         since they may be wrong, and its vote may be needed."""
@@ -111,6 +113,18 @@ class Raft:
     def committed_configuration(self) -> tuple[int, Configuration]:
         """The newest configuration that is known to be committed, and the index of its entry."""
         return self.log.configuration_at(self.commit_index)
+
+    @property
+    def catch_up_index(self) -> int | None:
+        """The index to apply before this server is as far as its cluster; None where that is not known yet.
+
+        A leader's is that of its no-op: what was committed before comes first (paper, section 8).
+        """
+        if self.role is Role.LEADER:
+            return self.term_start_index
+        if self.leader_id is None or not self.leader_commit_index:
+            return None
+        return max(self.leader_commit_index, self.commit_index)
 
     # Inputs
 

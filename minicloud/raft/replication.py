@@ -176,6 +176,7 @@ def commit(raft: Raft) -> None:
 def on_heartbeat(raft: Raft, sender: str, message: Heartbeat) -> None:
     """Follow; commit what the leader knows to be in this log."""
     election.hear_leader(raft, sender)
+    _hear_commit_index(raft, message.commit_index)
     _commit_to(raft, min(message.commit_index, raft.log.last_index))
     raft.send(sender, HeartbeatReply(raft.current_term, message.round))
 
@@ -183,6 +184,7 @@ def on_heartbeat(raft: Raft, sender: str, message: Heartbeat) -> None:
 def on_append_entries(raft: Raft, sender: str, message: AppendEntries) -> None:
     """AppendEntries, receiver's part (paper, figure 2)."""
     election.hear_leader(raft, sender)
+    _hear_commit_index(raft, message.commit_index)
     term, log = raft.current_term, raft.log
     last_index = message.prev_log_index + len(message.entries)
     if last_index <= raft.commit_index:
@@ -211,6 +213,10 @@ def _take_entries(raft: Raft, message: AppendEntries) -> None:
         raft.log.append(entry)
 
 
+def _hear_commit_index(raft: Raft, index: int) -> None:
+    raft.leader_commit_index = max(raft.leader_commit_index, index)
+
+
 def _commit_to(raft: Raft, index: int) -> None:
     raft.commit_index = max(raft.commit_index, index)
 
@@ -218,6 +224,7 @@ def _commit_to(raft: Raft, index: int) -> None:
 def on_install_snapshot(raft: Raft, sender: str, message: InstallSnapshot) -> None:
     """Hand a chunk to the driver, unless the snapshot holds nothing new (paper, figure 13)."""
     election.hear_leader(raft, sender)
+    _hear_commit_index(raft, message.snapshot.index)
     if message.snapshot.index <= raft.commit_index:
         raft.send(sender, AppendReply(raft.current_term, True, raft.commit_index))
     else:
