@@ -46,6 +46,8 @@ class Totals:
 
     seeds: int = 0
     steps: int = 0
+    processor_s: float = 0.0
+    """Time of one core, over all runs of a campaign that went on later."""
     simulated_s: float = 0.0
     operations: int = 0
     answered: int = 0
@@ -58,7 +60,7 @@ class Totals:
 
     def add(self, other: Totals) -> None:
         """Add what a chunk came to."""
-        for name in ("seeds", "steps", "simulated_s", "operations", "answered", "faults", "lines"):
+        for name in ("seeds", "steps", "processor_s", "simulated_s", "operations", "answered", "faults", "lines"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.slowest_recovery_s = max(self.slowest_recovery_s, other.slowest_recovery_s)
         self.violations += other.violations
@@ -85,7 +87,7 @@ def quiet() -> None:
 def run_chunk(work: tuple[Campaign, int]) -> tuple[int, Totals]:
     """Run the seeds of one chunk."""
     campaign, first = work
-    totals = Totals()
+    totals, began = Totals(), time.process_time()
     for seed in range(first, min(first + CHUNK_SEEDS, campaign.first + campaign.seeds)):
         result = run_plan(draw_plan(seed, campaign.nodes, campaign.kinds))
         totals.seeds += 1
@@ -99,6 +101,7 @@ def run_chunk(work: tuple[Campaign, int]) -> tuple[int, Totals]:
         totals.hashes.append((seed, result.trace_hash))
         if result.violation:
             totals.violations.append((seed, result.violation, result.detail))
+    totals.processor_s = time.process_time() - began
     return first, totals
 
 
@@ -179,10 +182,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def summary(totals: Totals, seconds: float) -> str:
+def summary(totals: Totals) -> str:
     """Return what a campaign came to, for a person."""
     lines = [
-        f"seeds               {totals.seeds:,} ({totals.seeds / max(seconds, 1e-9):.1f} a second)",
+        f"seeds               {totals.seeds:,}, a core does {totals.seeds / max(totals.processor_s, 1e-9):.1f} a second",
         f"steps               {totals.steps:,}",
         f"simulated time      {totals.simulated_s / 3600:,.1f} hours",
         f"operations checked  {totals.operations:,}, of them answered {totals.answered:,}",

@@ -86,17 +86,18 @@ def test_a_campaign_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch)
     state = tmp_path / "state.jsonl"
     whole = run(campaign(6))
     stopped = run(campaign(6), state=state, minutes=0.0)
-    assert stopped.seeds == 3
+    assert stopped.seeds == 3 and stopped.processor_s > 0
     with state.open("a") as file:
         file.write('{"campaign": {"fir')  # cut off while it was written
     again = run(campaign(6), state=state)
     assert (again.seeds, sorted(again.hashes)) == (6, sorted(whole.hashes))
+    assert again.processor_s > stopped.processor_s, "of both runs: its rate is that of the whole campaign"
     with pytest.raises(SystemExit, match="the state of this very campaign"):
         run(campaign(3), state=state)
 
 
 def test_the_summary_has_what_a_commit_message_needs():
-    text = summary(run(campaign(3)), 1.0)
+    text = summary(run(campaign(3)))
     for name in ("seeds ", "steps", "simulated time", "operations checked", "faults injected", "violations "):
         assert name in text
 
