@@ -16,17 +16,16 @@ from twisted.internet.error import (
     UserError,
 )
 from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web import client as web_client
 from twisted.web._newclient import RequestNotSent
-from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from minicloud import __version__
 from minicloud.client.errors import BadAnswer
+from minicloud.connecting.bodies import BodyTooLong, collect_body
 from minicloud.connecting.endpoints import HttpEndpoints
 
 CONNECT_TIMEOUT_S = 2.0
@@ -91,10 +90,6 @@ class NotSent(Exception):
 
 class NoAnswer(Exception):
     """The request was sent, at least in part, and no complete answer came."""
-
-
-class _BodyCutShort(CancelledError):
-    """We gave up while the answer's body was on its way."""
 
 
 class Exchange:
@@ -193,54 +188,11 @@ class _Body:
         """Do nothing: everything is written already."""
 
 
-class _Reader(Protocol):
-    """Collects a body; one that is too long, or that ends before its time, is an error."""
-
-    def __init__(self, finished: Deferred[bytes], server: str) -> None:
-        self._finished = finished
-        self._server = server
-        self._chunks: list[bytes] = []
-        self._received_bytes = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take a piece."""
-        self._received_bytes += len(data)
-        if self._received_bytes <= MAX_ANSWER_BYTES:
-            self._chunks.append(data)
-            return
-        self._chunks.clear()
-        if not self._finished.called:
-            self._finished.errback(BadAnswer(self._server, f"the answer is longer than {MAX_ANSWER_BYTES} bytes"))
-        _abort(self)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Take the end of the body, or of the connection."""
-        if self._finished.called:
-            return
-        if isinstance(reason.value, ResponseDone):
-            self._finished.callback(b"".join(self._chunks))
-        else:
-            self._finished.errback(reason)
-
-
-def _read(response: IResponse, server: str) -> Deferred[bytes]:
-    reader: _Reader
-
-    def give_up(finished: Deferred[bytes]) -> None:
-        finished.errback(_BodyCutShort())
-        _abort(reader)
-
-    finished: Deferred[bytes] = Deferred(give_up)
-    reader = _Reader(finished, server)
-    cast(Any, response).deliverBody(reader)
-    return finished
-
-
-def _abort(reader: _Reader) -> None:
-    """Close the connection under a body: what is left of it must not be mistaken for the next answer."""
-    abort = getattr(reader.transport, "abortConnection", None) or getattr(reader.transport, "loseConnection", None)
-    if abort is not None:
-        abort()
+async def _read(response: IResponse, server: str) -> bytes:
+    try:
+        return await collect_body(response, MAX_ANSWER_BYTES)
+    except BodyTooLong as error:
+        raise BadAnswer(server, f"the answer is longer than {MAX_ANSWER_BYTES} bytes") from error
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -1,4 +1,4 @@
-"""Where HTTP connections lead to, for whoever asks a node over HTTP: the client, and a node that asks another one.
+"""How a node is asked over HTTP, for whoever does: the client, and a node that asks another one.
 
-``endpoints`` connects to addresses and host names, ``names`` looks host names up.
+``endpoints`` connects to addresses and host names, ``names`` looks host names up, ``bodies`` collects what is answered.
 """

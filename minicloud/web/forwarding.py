@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-import treq
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
@@ -17,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from minicloud.connecting.bodies import collect_body
 from minicloud.connecting.endpoints import HttpEndpoints
 from minicloud.raft.configuration import Member
 from minicloud.web.answers import JSON_TYPE, Answer
@@ -152,7 +152,7 @@ class Forwarder:
             unbuffered=True,
             reactor=self._reactor,
         )
-        return self._relayed(response, await _bounded_body(response))
+        return self._relayed(response, await collect_body(response, MAX_FORWARD_ANSWER_BYTES))
 
     def _relayed(self, response: IResponse, body: bytes) -> Answer:
         content_type = response.headers.getRawHeaders(b"Content-Type", [JSON_TYPE])[0]
@@ -184,18 +184,3 @@ def _target(request: Request) -> str:
 
 def _lines(headers: Headers, names: tuple[bytes, ...]) -> bytes:
     return b"".join(b"%b: %b\r\n" % (name, value) for name in names for value in headers.getRawHeaders(name, ()))
-
-
-async def _bounded_body(response: IResponse) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-
-    def take(data: bytes) -> None:
-        nonlocal size
-        size += len(data)
-        if size > MAX_FORWARD_ANSWER_BYTES:
-            raise ValueError("the leader's answer is too long")
-        chunks.append(data)
-
-    await treq.collect(response, take)
-    return b"".join(chunks)

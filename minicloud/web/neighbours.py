@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from attrs import define, frozen
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
 from twisted.web.iweb import IAgent, IResponse
 
+from minicloud.connecting.bodies import collect_body, refuse_body
 from minicloud.raft.configuration import Member
 from minicloud.web.face import NodeFace
 from minicloud.web.limits import ASK_INTERVAL_S, ASK_LIMIT_S, MAX_ASK_ANSWER_BYTES, REPORT_FRESH_S, WATCH_S
@@ -176,50 +175,13 @@ def _report(body: bytes, member: Member) -> Report:
     return msgspec.json.decode(body, type=Report)
 
 
-class _Reader(Protocol):
-    """Collects a body whose length is known; whoever gives up cuts the connection under it."""
-
-    def __init__(self, finished: Deferred[bytes]) -> None:
-        self._finished = finished
-        self._chunks: list[bytes] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take a piece."""
-        self._chunks.append(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Take the end."""
-        if self._finished.called:
-            return
-        if isinstance(reason.value, ResponseDone):
-            self._finished.callback(b"".join(self._chunks))
-        else:
-            self._finished.errback(reason)
-
-    def cut(self) -> None:
-        """Close the connection: what is left of this answer must not be taken for the next one."""
-        transport: Any = self.transport
-        if transport is not None:
-            getattr(transport, "abortConnection", transport.loseConnection)()
-
-
-def _body(response: IResponse) -> Deferred[bytes]:
-    """Return the body of an answer of 200; fails with ValueError for any other, and for one of unknown or great length.
+async def _body(response: IResponse) -> bytes:
+    """Return the body of an answer of 200; raises ValueError for any other, and for one of unknown or great length.
 
     A node says how long its answers are. So nothing compressed is unpacked here, and nothing without end is read.
     """
-    reader: _Reader
-
-    def give_up(finished: Deferred[bytes]) -> None:
-        finished.errback(CancelledError())
-        reader.cut()
-
-    finished: Deferred[bytes] = Deferred(give_up)
-    reader = _Reader(finished)
     length = response.length
-    is_fine = response.code == 200 and isinstance(length, int) and length <= MAX_ASK_ANSWER_BYTES
-    cast(Any, response).deliverBody(reader)
-    if not is_fine and not finished.called:
-        finished.errback(ValueError("no status"))
-        reader.cut()
-    return finished
+    if response.code != 200 or not isinstance(length, int) or length > MAX_ASK_ANSWER_BYTES:
+        refuse_body(response)
+        raise ValueError("no status")
+    return await collect_body(response, MAX_ASK_ANSWER_BYTES)

@@ -1,0 +1,83 @@
+"""The bodies of answers: collected whole, up to a bound, or refused."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.iweb import IResponse
+
+
+class BodyTooLong(Exception):
+    """The body of an answer is longer than whoever asked takes."""
+
+
+class BodyCutShort(CancelledError):
+    """Whoever asked gave up while the answer's body was on its way."""
+
+
+def collect_body(response: IResponse, max_bytes: int) -> Deferred[bytes]:
+    """Return the body of an answer, of at most ``max_bytes`` bytes.
+
+    Fails with BodyTooLong; with BodyCutShort where the Deferred was cancelled; and with what Twisted's HTTP client says of a
+    body that ends before its time. A body that is not read to its end takes its connection with it: what is left of it must
+    not be mistaken for the next answer.
+    """
+    collector: _Collector
+
+    def give_up(collected: Deferred[bytes]) -> None:
+        collected.errback(BodyCutShort())
+        collector.cut()
+
+    collected: Deferred[bytes] = Deferred(give_up)
+    collector = _Collector(collected, max_bytes)
+    cast(Any, response).deliverBody(collector)
+    return collected
+
+
+def refuse_body(response: IResponse) -> None:
+    """Close the connection under the body of an answer that nobody is going to read."""
+    unread = collect_body(response, 0)
+    unread.addErrback(lambda _: None)
+    unread.cancel()
+
+
+class _Collector(Protocol):
+    """Collects a body."""
+
+    def __init__(self, collected: Deferred[bytes], max_bytes: int) -> None:
+        self._collected = collected
+        self._max_bytes = max_bytes
+        self._chunks: list[bytes] = []
+        self._received_bytes = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a piece."""
+        self._received_bytes += len(data)
+        if self._received_bytes <= self._max_bytes:
+            self._chunks.append(data)
+            return
+        self._chunks.clear()
+        if not self._collected.called:
+            self._collected.errback(BodyTooLong())
+        self.cut()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Take the end of the body, or of the connection."""
+        if self._collected.called:
+            return
+        if isinstance(reason.value, ResponseDone):
+            self._collected.callback(b"".join(self._chunks))
+        else:
+            self._collected.errback(reason)
+
+    def cut(self) -> None:
+        """Close the connection, if it is still open."""
+        transport: Any = self.transport
+        # A body that came with its head had no transport of its own to be cut.
+        close = getattr(transport, "abortConnection", None) or getattr(transport, "loseConnection", None)
+        if close is not None:
+            close()
