@@ -19,6 +19,24 @@ export class Refused extends Error {
 /** No answer came, or a part of one: the node may have got the request, and may not. */
 export class NoAnswer extends Error {}
 
+/** Whether an error is of a request, and none of this page itself. */
+export function isRequestError(error) {
+  return error instanceof Refused || error instanceof NoAnswer;
+}
+
+/**
+ * Whether an error leaves open whether the change that was asked for was made, of a key or of the cluster.
+ *
+ * It was not where the request was at fault (below 500), or where the node says so itself: with a code of its own, and that the
+ * same may be asked again. One without a code is of something on the way, such as a proxy that gave up waiting. Whatever else
+ * went wrong, the node may have got the request by then: no answer, a part of one, or this page called it off.
+ */
+export function leavesOpen(error) {
+  if (!(error instanceof Refused)) return true;
+  const isToldUndone = !["", "outcome_unknown"].includes(error.code) && error.document.retryable === true;
+  return error.status >= 500 && !isToldUndone;
+}
+
 /** The token, kept for this tab. */
 export const token = {
   get: () => sessionStorage.getItem(TOKEN_ITEM) ?? "",

@@ -9,7 +9,7 @@ import { startViews } from "./views.js";
 
 startToken();
 startKeys();
-startViews(() => {});
+startViews();
 const cluster = startCluster();
 const live = startLive((state) => cluster.onStale(state === "stale" ? live.since() : null));
 startFeed({

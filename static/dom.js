@@ -14,3 +14,16 @@ export function element(name, className = "") {
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
+
+/** Says what came of something, in the element of that id; levels are "none", "ok", "warn", "bad". */
+export function sayAt(id, level, text) {
+  $(id).dataset.level = level;
+  setText($(id), text);
+}
+
+/** Adds a name, of text and elements, and a value to a list (dl). Returns the element of the value, which is empty. */
+export function addPair(list, ...name) {
+  const pair = list.appendChild(element("div"));
+  pair.appendChild(element("dt")).append(...name);
+  return pair.appendChild(element("dd"));
+}

@@ -1,7 +1,7 @@
 // Whether what the page shows is what the node says now: the pill in the head, and the note over a stale view.
 
 import { $, setText } from "./dom.js";
-import { age } from "./text.js";
+import { age, timeOfDay } from "./text.js";
 
 /** The node speaks at least each second; with the step of the watchdog, a frozen one is noticed within two. */
 const STALE_MS = 1700;
@@ -70,8 +70,4 @@ export function startLive(onChange) {
     /** When the node last spoke, as people say it; empty before the first time. */
     since: () => heardAtText,
   };
-}
-
-function timeOfDay(date) {
-  return date.toLocaleTimeString("en-GB");
 }

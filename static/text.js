@@ -1,10 +1,5 @@
 // How things are said: pure functions, no document, no network.
 
-/** Longest part of a value that is shown; a browser chokes on much more in one element. */
-export const SHOWN_BYTES = 64 * 1024;
-
-/** Four hexadecimal digits of offset are enough for this. */
-const HEX_SHOWN_BYTES = 16 * 1024;
 const HEX_COLUMNS = 16;
 export const DASH = "–";
 
@@ -36,11 +31,27 @@ export function age(seconds) {
   return chosen.map(([number, unit]) => `${number} ${unit}`).join(" ");
 }
 
+/** The time of day: "09:26:53". */
+export function timeOfDay(date) {
+  return date.toLocaleTimeString("en-GB");
+}
+
 /** A size in bytes. */
 export function size(bytes) {
   if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
-  const [unit, name] = bytes < 1024 * 1024 ? [1024, "KiB"] : [1024 * 1024, "MiB"];
-  return `${(bytes / unit).toFixed(1)} ${name} (${count(bytes)} bytes)`;
+  return `${shortSize(bytes)} (${count(bytes)} bytes)`;
+}
+
+/** A size in bytes, short: "12 B", "3.4 KiB", "1.2 GiB". */
+export function shortSize(bytes) {
+  if (!Number.isInteger(bytes)) return DASH;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let number = bytes;
+  while (number >= 1024 && units.length > 1) {
+    number /= 1024;
+    units.shift();
+  }
+  return `${units[0] === "B" ? number : number.toFixed(1)} ${units[0]}`;
 }
 
 /**
@@ -58,35 +69,6 @@ export function keyPath(key) {
     return `/kv/${encodeURIComponent(key)}`;
   } catch {
     throw new Error("This key has half a character in it (a lone surrogate).");
-  }
-}
-
-/**
- * How to show a value: as text where it is UTF-8 without control characters other than tab and line ends, else as hex.
- *
- * `editable` is false where a text field would change it: it knows one kind of line end only.
- */
-export function describeValue(bytes) {
-  const text = decodeUtf8(bytes);
-  if (text === null || /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text)) {
-    const part = bytes.subarray(0, HEX_SHOWN_BYTES);
-    const kind = text === null ? "hex (not UTF-8)" : "hex (has control characters)";
-    return { kind, shown: hexDump(part), cut: cutNote(part.length, bytes.length), editable: false };
-  }
-  const part = bytes.length <= SHOWN_BYTES ? text : new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES), { stream: true });
-  const editable = bytes.length <= SHOWN_BYTES && !text.includes("\r");
-  return { kind: "text (UTF-8)", shown: part, cut: cutNote(Math.min(SHOWN_BYTES, bytes.length), bytes.length), editable };
-}
-
-function cutNote(shown, all) {
-  return shown < all ? `The first ${size(shown)} of ${size(all)}.` : "";
-}
-
-function decodeUtf8(bytes) {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
   }
 }
 
@@ -198,11 +180,4 @@ export function role(member, status) {
   if (member.is_leader) return "Leader";
   if (isUp(member, status.node_id) === false) return member.suffrage; // What it does, nobody knows.
   return member.suffrage === "Learner" ? "Learner" : "Follower";
-}
-
-/** A size in bytes, short enough for a row of a list: "12 B", "3.4 KiB". */
-export function shortSize(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const [unit, name] = bytes < 1024 * 1024 ? [1024, "KiB"] : [1024 * 1024, "MiB"];
-  return `${(bytes / unit).toFixed(1)} ${name}`;
 }

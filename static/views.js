@@ -2,21 +2,16 @@
 
 const VIEWS = ["cluster", "keys"];
 
-/**
- * Shows the view that the hash names ("#cluster", "#keys", "#keys/…"), now and whenever it changes.
- *
- * `onShow(view, rest)` is called each time, with what follows "#view/" in the hash, as it stands there.
- */
-export function startViews(onShow) {
+/** Shows the view that the hash names ("#cluster", "#keys", "#keys/…"), now and whenever it changes. */
+export function startViews() {
   const show = () => {
-    const [view, rest] = readHash();
+    const view = viewInHash();
     for (const name of VIEWS) {
       document.getElementById(name).hidden = name !== view;
       const link = document.getElementById(`to-${name}`);
       if (name === view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    onShow(view, rest);
   };
   addEventListener("hashchange", show);
   show();
@@ -29,8 +24,7 @@ function skip(event) {
   document.getElementById("main").focus({ preventScroll: true }); // The link has brought the top into sight.
 }
 
-function readHash() {
+function viewInHash() {
   const hash = location.hash.slice(1);
-  const view = VIEWS.find((name) => hash === name || hash.startsWith(`${name}/`));
-  return view === undefined ? [VIEWS[0], ""] : [view, hash.slice(view.length + 1)];
+  return VIEWS.find((name) => hash === name || hash.startsWith(`${name}/`)) ?? VIEWS[0];
 }

@@ -1,7 +1,7 @@
 // One dialog for all changes of the cluster: what will happen, are you sure, what came of it. One change at a time.
 
-import { NoAnswer, Refused, token } from "../api.js";
-import { $, element, setText } from "../dom.js";
+import { isRequestError, Refused, token } from "../api.js";
+import { $, element, sayAt, setText } from "../dom.js";
 import { focusBeside } from "./focus.js";
 import { problemOf } from "./problem.js";
 import { askForToken } from "../token.js";
@@ -97,7 +97,7 @@ function explain(mine, error) {
     offerForce(mine, error);
   } else {
     fail(mine, problemOf(error));
-    if (!(error instanceof Refused || error instanceof NoAnswer)) throw error; // A fault of this page: the console has it.
+    if (!isRequestError(error)) throw error; // A fault of this page: the console has it.
   }
 }
 
@@ -143,11 +143,6 @@ function say(level, text) {
 /** Says something on the page. */
 function tell(level, text) {
   sayAt("members-outcome", level, text);
-}
-
-function sayAt(id, level, text) {
-  $(id).dataset.level = level;
-  setText($(id), text);
 }
 
 function setBusy(now) {

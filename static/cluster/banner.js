@@ -1,9 +1,8 @@
 // The banner: whether the cluster works, how many more nodes may fail, and what to do when it does not.
 
 import { $, element, setText } from "../dom.js";
-import { shortSize } from "./figures.js";
 import { addressesOf } from "./addresses.js";
-import { count, quorumSummary, reachability } from "../text.js";
+import { count, quorumSummary, reachability, shortSize } from "../text.js";
 
 const START_COMMAND = "twistd -n minicloud --config …";
 

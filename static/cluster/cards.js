@@ -1,7 +1,7 @@
 // A card for each node: what it says of itself, and what the leader knows of it.
 
 import { addressesOf, dashboardOf, inOrder } from "./addresses.js";
-import { $, element, setText } from "../dom.js";
+import { $, addPair, element, setText } from "../dom.js";
 import { setHidden } from "./focus.js";
 import { age, count, DASH, isUp, reachability, role, shortTime } from "../text.js";
 
@@ -46,11 +46,7 @@ function makeCard(nodeId, actions) {
   const reachText = reach.appendChild(element("span"));
   const list = root.appendChild(element("dl", "numbers"));
   const values = {};
-  for (const [label, field] of FIELDS) {
-    const pair = list.appendChild(element("div"));
-    pair.appendChild(element("dt")).textContent = label;
-    values[field] = pair.appendChild(element("dd"));
-  }
+  for (const [label, field] of FIELDS) values[field] = addPair(list, label);
   const about = root.appendChild(element("p", "node-about"));
   const address = about.appendChild(element("span", "address"));
   const running = about.appendChild(element("span"));
@@ -86,7 +82,8 @@ function fillCard(card, member, cluster) {
   setText(card.address, addressesOf(member));
   setText(card.running, runningSince(isSelf ? status : member.reported));
   showLink(card.link, member, isSelf);
-  const mayLead = member.suffrage === "Voter" && member.node_id !== status.leader_id;
+  // Without a leader, nobody can hand leadership over: the voters elect one.
+  const mayLead = member.suffrage === "Voter" && Boolean(status.leader_id) && member.node_id !== status.leader_id;
   setHidden(card.transfer, !mayLead || isUp(member, status.node_id) === false);
 }
 

@@ -19,18 +19,6 @@ export function tick(number) {
   return number.toLocaleString("en-US", { maximumFractionDigits: 1 });
 }
 
-/** A size in bytes, short: "12 B", "3.4 KiB", "1.2 GiB". */
-export function shortSize(bytes) {
-  if (!Number.isInteger(bytes)) return DASH;
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let number = bytes;
-  while (number >= 1024 && units.length > 1) {
-    number /= 1024;
-    units.shift();
-  }
-  return `${units[0] === "B" ? number : number.toFixed(1)} ${units[0]}`;
-}
-
 function figure(number) {
   return number === 0 || number >= 100 ? count(Math.round(number)) : number.toFixed(1).replace(/\.0$/, "");
 }

@@ -1,6 +1,7 @@
 // What happened, newest first: elections, members that come and go.
 
 import { $, element, setText } from "../dom.js";
+import { timeOfDay } from "../text.js";
 
 /** As many as the node keeps. */
 const SHOWN_ITEMS = 100;
@@ -76,6 +77,6 @@ function entry(item) {
 /** The time of day; with the date where it was not today. */
 function timeOf({ at }) {
   const date = new Date(at * 1000);
-  const time = date.toLocaleTimeString("en-GB");
+  const time = timeOfDay(date);
   return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
 }

@@ -1,8 +1,9 @@
 // Live plots of what the cluster and this node do: uPlot draws the lines; names and numbers are text beside them.
 
-import { $, element, setText } from "../dom.js";
+import { $, addPair, element, setText } from "../dom.js";
 import { milliseconds, perSecond, tick } from "./figures.js";
 import { columns, lonely, merged, SPAN_S } from "./rates.js";
+import { timeOfDay } from "../text.js";
 
 const HEIGHT_PX = 156;
 const TICK_S = 60;
@@ -83,7 +84,7 @@ function makePlot(plan) {
   const picture = root.appendChild(element("div", "plot-picture"));
   picture.setAttribute("role", "img");
   const legend = root.appendChild(element("dl", "legend"));
-  const values = plan.lines.map((line) => legendEntry(legend, line));
+  const values = plan.lines.map((line) => addPair(legend, swatch(line), line.name));
   let newest = null;
 
   /** Says the newest numbers and their unit, or those of the row that the mouse points at and their time: no longer text. */
@@ -91,7 +92,7 @@ function makePlot(plan) {
     const at = row === null ? undefined : chart.data[0][row];
     const sample = at === undefined ? newest : sampleAt(chart, plan, row);
     plan.lines.forEach(({ field }, position) => setText(values[position], plan.say(sample?.[field])));
-    setText(unit, at === undefined ? plan.unit : `at ${timeOfDay(at)}`);
+    setText(unit, at === undefined ? plan.unit : `at ${timeOfDay(new Date(at * 1000))}`);
   };
   const chart = makeChart(plan, picture, say);
   say(null);
@@ -120,14 +121,7 @@ function sampleAt(chart, plan, row) {
   return Object.fromEntries(plan.lines.map(({ field }, position) => [field, chart.data[position + 1]?.[row]]));
 }
 
-/** A line as it is drawn, its name and its value; returns the element of the value. */
-function legendEntry(legend, line) {
-  const pair = legend.appendChild(element("div"));
-  const name = pair.appendChild(element("dt"));
-  name.append(swatch(line), line.name);
-  return pair.appendChild(element("dd"));
-}
-
+/** A line as it is drawn, for the legend. */
 function swatch({ colour, dash }) {
   const make = (name, attributes) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -187,12 +181,8 @@ function axis() {
   };
 }
 
-function timeOfDay(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
-}
-
 function hourAndMinute(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return timeOfDay(new Date(seconds * 1000)).slice(0, -":00".length);
 }
 
 function colourOf(property) {

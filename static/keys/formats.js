@@ -1,19 +1,27 @@
 // What can be made of the bytes of a value: how to show them, and whether they can be edited as text.
 
 import { isJson, layOut } from "./json.js";
-import { count, describeValue, hexDump, size, SHOWN_BYTES } from "../text.js";
+import { count, hexDump, size } from "../text.js";
 
 /** Longest value that can be edited as text: a text field with more is slow to type in. */
 const EDITABLE_BYTES = 256 * 1024;
-/** Four hexadecimal digits of offset, a thousand lines. */
+/** Longest part of a value that is shown; a browser chokes on much more in one element. */
+const SHOWN_BYTES = 64 * 1024;
+/** The same as hex: four hexadecimal digits of offset, a thousand lines. */
 const HEX_SHOWN_BYTES = 16 * 1024;
 
-/** What a value is: `text` (null where it is not UTF-8), `isJson`, and `best`, the way to show it first. */
+/** What no text field keeps, nor a reader sees: control characters other than tab and line ends. */
+const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/**
+ * What a value is: `text` (null where it is not UTF-8), `isPlain` (text without control characters), `isJson`, and `best`, the way
+ * to show it first.
+ */
 export function formatsOf(bytes) {
   const text = decode(bytes);
-  const { kind } = describeValue(bytes);
+  const isPlain = text !== null && !CONTROLS.test(text);
   const json = text !== null && isJson(text);
-  return { bytes, text, isJson: json, best: json ? "json" : kind.startsWith("text") ? "text" : "hex", kind };
+  return { bytes, text, isPlain, isJson: json, best: json ? "json" : isPlain ? "text" : "hex" };
 }
 
 /** The value in one of the ways "text", "json", "hex": {shown, note}; the note says what is left out, or differs. */
@@ -40,8 +48,8 @@ function laidOut(text) {
  * A text field knows one kind of line end; a value whose lines all end in CR LF gets them back when it is saved.
  */
 export function editing(formats) {
-  const { text, kind, bytes } = formats;
-  if (!kind.startsWith("text")) return { why: text === null ? "It is not text (UTF-8)." : "It has control characters." };
+  const { text, isPlain, bytes } = formats;
+  if (!isPlain) return { why: text === null ? "It is not text (UTF-8)." : "It has control characters." };
   if (bytes.length > EDITABLE_BYTES) return { why: `It is longer than ${size(EDITABLE_BYTES)}.` };
   const lines = text.replaceAll("\r\n", "");
   if (!text.includes("\r")) return { text, lineEnd: "\n" };

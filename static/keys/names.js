@@ -27,7 +27,7 @@ function rank(unit) {
 }
 
 /** The name of a character: "U+202E". */
-export function codeOf(character) {
+function codeOf(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
@@ -67,10 +67,10 @@ export function showKey(node, text) {
 /**
  * What a row of the tree says: {text, named}; `named` is false where the text is our own words.
  *
- * `prefix` is that of the folder in which the row stands.
+ * In a folder, the part of the name that is not the folder's; in a list of matches, which has no delimiter, all of it.
  */
-export function rowLabel(entry, prefix) {
-  const text = entry.name.slice(prefix.length);
+export function rowLabel(entry, { prefix, delimiter }) {
+  const text = delimiter ? entry.name.slice(prefix.length) : entry.name;
   if (text === "") return { text: "(named as the folder)", named: false };
   if (entry.isFolder && text === "/") return { text: "(empty name)/", named: false };
   return { text, named: true };

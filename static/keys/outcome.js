@@ -1,7 +1,7 @@
 // What came of an action, said where the action was: beside the tree, or beside the value.
 
-import { NoAnswer, Refused, token } from "../api.js";
-import { $, setText } from "../dom.js";
+import { leavesOpen, Refused, token } from "../api.js";
+import { $, sayAt } from "../dom.js";
 import { askForToken } from "../token.js";
 
 /** What to do again once there is a token, by where it was refused. */
@@ -32,11 +32,6 @@ export function sayOfTree(level, text) {
   sayAt("tree-outcome", level, text);
 }
 
-function sayAt(id, level, text) {
-  $(id).dataset.level = level;
-  setText($(id), text);
-}
-
 /** The words for an error of a read; `again` is done when a token comes that was missing. `place` tells actions apart. */
 export function readProblem(error, place, again) {
   if (!(error instanceof Refused) || error.status !== 401) return error.message;
@@ -46,18 +41,8 @@ export function readProblem(error, place, again) {
 /** The words for an error of a write; `advice` says what to do where nobody knows whether it took effect. */
 export function writeProblem(error, advice, again) {
   if (error instanceof Refused && error.status === 401) return needsToken("value", again);
-  if (isUnknown(error)) return `${error.message} Whether this took effect is not known. ${advice}`;
+  if (leavesOpen(error)) return `${error.message} Whether this took effect is not known. ${advice}`;
   return error.document?.retryable ? `${error.message} Try again in a moment.` : error.message;
-}
-
-/**
- * Whether an error of a write leaves open whether it took effect.
- *
- * The node gives every error of its own a code. One without is of something on the way, which may have passed the request on.
- */
-export function isUnknown(error) {
-  if (!(error instanceof Refused)) return error instanceof NoAnswer;
-  return error.status >= 500 && ["", "outcome_unknown", "internal_error"].includes(error.code);
 }
 
 /** Whether an error is that the key is not as it was when it was read. */

@@ -8,7 +8,7 @@
 import { compareKeys } from "./names.js";
 
 /** Entries that are asked for at once: a few screens, and a few milliseconds for the node. */
-export const PAGE_ROWS = 200;
+const PAGE_ROWS = 200;
 /** Requests that put a page together again after others have written into it; the rest becomes a page of its own. */
 const MAX_REQUESTS = 4;
 
@@ -212,6 +212,23 @@ function rowOfPage(page, index, before) {
     index -= folder?.rows ?? 0;
   }
   return null;
+}
+
+/** What is loaded of a folder and of all that is open below it, in the order of rows: {row, entry, folder}. */
+export function* loadedRows(folder, start = 0) {
+  let first = start;
+  for (const page of folder.pages) {
+    let row = first;
+    for (const entry of page.entries ?? []) {
+      yield { row, entry, folder };
+      row += 1;
+      const below = entry.isFolder ? page.open.get(entry.name) : undefined;
+      if (below === undefined) continue;
+      yield* loadedRows(below, row);
+      row += below.rows;
+    }
+    first += page.rows;
+  }
 }
 
 /** The row of an entry, -1 where it is not in a loaded page of an open folder. */

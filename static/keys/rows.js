@@ -25,7 +25,7 @@ export function makeRow(entry) {
   return row;
 }
 
-/** Brings a row up to date. `state` is {row, open, active, selected, matched, waitingText}. */
+/** Brings a row up to date. `state` is {row, open, active, selected, waitingText}. */
 export function showRow(row, { page, entry, position }, state) {
   row.dataset.row = state.row;
   if (entry === null) {
@@ -36,7 +36,7 @@ export function showRow(row, { page, entry, position }, state) {
   const { folder } = page;
   indent(row, folder.depth);
   const [, name, note] = row.children;
-  showName(name, entry, folder, state.matched);
+  showName(name, entry, folder);
   setText(note, entry.isFolder ? count(entry.count) : shortSize(entry.size));
   row.setAttribute("aria-level", folder.depth + 1);
   row.setAttribute("aria-posinset", position);
@@ -51,15 +51,15 @@ function indent(row, depth) {
   row.style.setProperty("--depth", Math.min(depth, MAX_INDENT_LEVELS));
 }
 
-function showName(node, entry, folder, matched) {
-  const { text, named } = rowLabel(entry, matched ? "" : folder.prefix);
+function showName(node, entry, folder) {
+  const { text, named } = rowLabel(entry, folder);
   node.classList.toggle("unnamed", !named);
   showKey(node, text);
   node.title = spelledOut(entry.name);
 }
 
 function spoken(entry, folder) {
-  const label = spelledOut(rowLabel(entry, folder.prefix && folder.delimiter ? folder.prefix : "").text);
+  const label = spelledOut(rowLabel(entry, folder).text);
   const note = entry.isFolder ? `folder, ${entry.count === 1 ? "1 key" : `${count(entry.count)} keys`}` : shortSize(entry.size);
   return `${label}, ${note}`;
 }

@@ -1,9 +1,10 @@
 // The tree of keys: shows the rows that can be seen, asks for the pages that they are in, and forgets what is far away.
 
 import { listKeys } from "../api.js";
-import { $, setText } from "../dom.js";
+import { $ } from "../dom.js";
 import { upToDate } from "./fresh.js";
-import { askFor, closeFolder, everyPage, Folder, openFolder, refreshPage, rowAt, rowOf, take, wanted } from "./pages.js";
+import { rowLabel } from "./names.js";
+import { askFor, closeFolder, everyPage, Folder, loadedRows, openFolder, refreshPage, rowAt, rowOf, take, wanted } from "./pages.js";
 import { forgetFarPages, keepingPlace, oldestVisible } from "./place.js";
 import { stepTowards } from "./reveal.js";
 import { makeRow, rowId, showRow } from "./rows.js";
@@ -14,12 +15,20 @@ import { pressed } from "./tree-keyboard.js";
 const MARGIN_ROWS = 12;
 /** Pages that are asked for at the same time: of the six connections that a browser has for a node, others need some, too. */
 const MAX_LOADS = 2;
+/**
+ * Pages that are loaded, one after the other, on the way to the end of the tree: two thousand rows, which take a moment. Nobody waits
+ * for the thousands of pages of a million keys; where End is pressed again, it goes on from there.
+ */
+const MAX_FOLLOWED = 10;
 
 let root = new Folder("", "/");
-/** The row that the keyboard is at, {name, isFolder}, null for the first one. */
+/** The row that the keyboard was moved to, {name, isFolder}, null for none: see activeRow. */
 let active = null;
 let selectedKey = null;
-/** A row that the keyboard went to before it was loaded, {row, from}: it gets there unless the focus has left `from` by then. */
+/**
+ * A row that the keyboard went to before it was loaded, {row, from, followed}: it gets there unless the focus has left `from` by then,
+ * or something else was done. `followed` counts the pages that have come meanwhile, each of which may have had another behind it.
+ */
 let goingTo = null;
 /** A key that was linked to, to be shown in the tree; null once that is done, or cannot be. */
 let revealing = null;
@@ -43,9 +52,15 @@ export function startTree(callbacks) {
     if (row !== null) act(Number(row.dataset.row));
   });
   tree.addEventListener("keydown", (event) => pressed(event, controls));
+  // The keyboard is at a row that Tab has led to, too: else that would leave the document, and the focus with it, when one scrolls.
+  tree.addEventListener("focusin", ({ target }) => {
+    const entry = rowAt(root, Number(target.dataset.row))?.entry;
+    if (entry) active = { name: entry.name, isFolder: entry.isFolder };
+  });
   tree.addEventListener("focusout", (event) => {
     if (!tree.contains(event.relatedTarget)) goingTo = null;
   });
+  for (const moves of ["wheel", "pointerdown"]) tree.addEventListener(moves, () => (goingTo = null), { passive: true });
   new ResizeObserver(draw).observe(tree);
 }
 
@@ -198,7 +213,6 @@ function place(rows, view) {
       open: row.entry !== null && row.page.open.has(row.entry.name),
       active: row.index === activeIndex,
       selected: row.entry !== null && !row.entry.isFolder && row.entry.name === selectedKey,
-      matched: root.delimiter === "",
       waitingText: row.page.failed ? "Not loaded" : "Loading…",
     });
   }
@@ -243,26 +257,37 @@ function failed(error) {
 function loaded() {
   forgetFarPages(root, activeRow());
   goOnRevealing();
-  if (goingTo?.from === document.activeElement) moveTo(goingTo.row);
+  if (goingTo?.from === document.activeElement) moveTo(goingTo.row, goingTo.followed + 1);
   draw();
 }
 
 // What a person does
 
-/** Puts the keyboard's focus on a row, which comes into sight; where it is not loaded yet, as soon as it is. */
-function moveTo(index) {
-  const row = Math.max(0, Math.min(index, root.rows - 1));
+/**
+ * Puts the keyboard's focus on a row, or on the last one if there are not so many. It comes into sight; where it is not loaded yet,
+ * it gets the focus as soon as it is.
+ */
+function moveTo(index, followed = 0) {
+  let row = Math.max(0, Math.min(index, root.rows - 1));
+  if (followed >= MAX_FOLLOWED) row = lastLoaded(row);
   bringIntoSight(row, root.rows);
   const found = rowAt(root, row);
-  goingTo = found?.entry === null ? { row, from: document.activeElement } : null;
+  goingTo = found?.entry === null ? { row: index, from: document.activeElement, followed } : null;
   if (!found?.entry) return draw();
   active = { name: found.entry.name, isFolder: found.entry.isFolder };
   drawNow();
   shown.get(rowId(found.entry))?.focus({ preventScroll: true }); // Nothing is drawn while another view is shown.
 }
 
+/** The last row up to one that is loaded, or that one where none is. */
+function lastLoaded(row) {
+  let last = row;
+  for (const loaded of loadedRows(root)) if (loaded.row <= row) last = loaded.row;
+  return last;
+}
+
 function act(index) {
-  revealing = null;
+  [revealing, goingTo] = [null, null];
   const { page, entry } = rowAt(root, index);
   if (entry === null) return;
   active = { name: entry.name, isFolder: entry.isFolder };
@@ -280,8 +305,11 @@ const controls = {
   activeRow,
   moveTo,
   act,
-  rows: () => root.rows,
   rowsInSight: () => Math.max(1, viewport(root.rows).count - 2),
+  /** What the rows that are loaded say, in their order: {row, name}. */
+  *names() {
+    for (const { row, entry, folder } of loadedRows(root)) yield { row, name: rowLabel(entry, folder).text };
+  },
   /** The row at an index, and whether it is an open folder. */
   look(index) {
     const { page, entry } = rowAt(root, index);

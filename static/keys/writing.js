@@ -1,13 +1,13 @@
 // Writing: saving what was typed, deleting, and what happens when somebody else was faster.
 
-import { deleteKey, putKey, readKey } from "../api.js";
+import { deleteKey, isRequestError, leavesOpen, putKey, readKey } from "../api.js";
 import { $ } from "../dom.js";
 import { othersChanged, ownDeleted, ownWritten } from "./changed.js";
 import { showConflict, startConflict } from "./conflict.js";
 import { confirmDelete } from "./dialogs.js";
 import { closeEditor, isStillTyped, showEditor, typed } from "./editor.js";
 import { rememberKey } from "./link.js";
-import { isConflict, isMissing, isUnknown, readProblem, say, writeProblem } from "./outcome.js";
+import { isConflict, isMissing, readProblem, say, writeProblem } from "./outcome.js";
 import { focusHere, here, isLocked, lockedFor, moveOn, whileHere } from "./panel.js";
 import { stopReading } from "./reading.js";
 import { markSelected } from "./tree.js";
@@ -41,8 +41,9 @@ async function write(wish, work) {
     try {
       await work();
     } catch (error) {
-      if (isUnknown(error)) noteUnsure(wish);
+      if (leavesOpen(error)) noteUnsure(wish);
       say("bad", writeProblem(error, wish.advice, whileHere(wish.again)));
+      if (!isRequestError(error)) throw error; // A fault of this page: the console has it.
     }
   });
 }

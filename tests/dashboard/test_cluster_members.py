@@ -219,3 +219,12 @@ async def test_the_keyboard_alone_is_enough_and_enter_alone_does_no_harm(browser
     await told(page, "node3 is no member any more.")
     await page.until("document.querySelectorAll('.node').length === 2")
     assert await page.evaluate(FOCUSED) == "add", "the button that had the focus is gone"
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_leader_nobody_is_made_one_by_hand(browser: Browser, stage: Stage) -> None:
+    page = await open_page(browser, stage)
+    offered = "[...document.querySelectorAll('[aria-label^=Make]')].filter((one) => !one.hidden).length"
+    await page.until(f"{offered} === 2")
+    stage.cluster.leader = None
+    await page.until(f"document.getElementById('fact-leader').textContent === 'none' && {offered} === 0")

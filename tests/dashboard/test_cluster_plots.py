@@ -22,11 +22,6 @@ SAID = {
     "milliseconds(12.34)": "12.3 ms",
     "milliseconds(1240)": "1,240 ms",
     "milliseconds(undefined)": DASH,
-    "shortSize(0)": "0 B",
-    "shortSize(1023)": "1023 B",
-    "shortSize(1536)": "1.5 KiB",
-    "shortSize(3 * 1024 ** 3)": "3.0 GiB",
-    "shortSize(null)": DASH,
 }
 
 

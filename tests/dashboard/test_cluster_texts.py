@@ -37,6 +37,7 @@ FAILURES = {
     "new api.Refused(500, {code: 'internal_error', detail: 'Oh.', retryable: false})": "Oh." + UNKNOWN,
     "new api.Refused(504, {code: 'transfer_failed', detail: 'node2 is slow.', retryable: true})": "node2 is slow.",
     "new api.Refused(503, {code: 'no_leader', detail: 'None.', retryable: true})": "None.",
+    "new DOMException('Called off.', 'AbortError')": "Called off." + UNKNOWN,
     "new api.Refused(409, {code: 'change_refused', detail: 'No.', retryable: false})": "No.",
     "new api.Refused(403, {})": "Something on the way to the node answered 403.",
 }

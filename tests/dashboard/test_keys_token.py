@@ -1,10 +1,12 @@
 """The token: asked for where it is needed, kept in the tab, sent to this node only; what was refused is done when it comes."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 import pytest_twisted
 
+from minicloud.config.settings import MAX_TOKEN_BYTES
 from minicloud.kv.commands import Record
 from tests.dashboard.browser import Browser
 from tests.dashboard.keys_page import KeysPage
@@ -28,10 +30,6 @@ async def test_the_token_is_asked_for_kept_in_the_tab_and_forgotten(
     await page.fill("token", "wrong")
     await page.press("Enter", 13)
     await keys.outcome("The node refuses this token")
-    await page.fill("token", "sécret")
-    await page.press("Enter", 13)
-    await page.until("document.getElementById('token-hint').textContent.startsWith('A token is printable ASCII')")
-    assert stage.record("k") is None
     await page.fill("token", "secret")
     await page.press("Enter", 13)
     await keys.outcome("Created at revision")
@@ -44,6 +42,55 @@ async def test_the_token_is_asked_for_kept_in_the_tab_and_forgotten(
     await page.click("token-forget")
     await keys.edit("w", "This needs")
     assert await keys.typed() == "w"
+
+
+NO_TOKENS = {
+    "two words": "A token has no spaces inside, and this one has. Copy it again, and nothing beside it.",
+    "two\u00a0words": "A token has no spaces inside",
+    "two\twords": "A token has no spaces inside",
+    "Bearer secret": "Enter the token alone, without the word Bearer",
+    "s\u00e9cret": "A token is printable ASCII. This one is not: copy it again",
+    "sec\u200bret": "A token is printable ASCII",
+    "x" * (MAX_TOKEN_BYTES + 1): "A token has at most 4,096 characters",
+    "  ": "Enter the token first",
+}
+"""What is said of what no node takes as auth_token."""
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_can_be_no_token_is_refused_where_it_is_entered(
+    browser: Browser, make_stage: Callable[..., Stage]
+) -> None:
+    keys = await KeysPage.open(browser, make_stage(token="secret"))
+    page = keys.page
+    await page.evaluate("document.getElementById('token-box').open = true")
+    for text, said in NO_TOKENS.items():
+        await page.fill("token", text)
+        await page.press("Enter", 13)
+        await page.until(f"document.getElementById('token-hint').textContent.startsWith({json.dumps(said)})")
+        assert await page.evaluate("document.activeElement.id") == "token"
+        assert await page.evaluate("document.getElementById('token-box').open")
+        assert await page.evaluate("document.getElementById('token').ariaInvalid") == "true"
+    assert await page.evaluate("sessionStorage.length") == 0
+    assert await page.text("token-state") == "none in this tab"
+
+
+@pytest.mark.parametrize("token", ["secret", "x" * MAX_TOKEN_BYTES], ids=["short", "longest"])
+@pytest_twisted.ensureDeferred
+async def test_spaces_around_a_token_are_none_of_it(
+    browser: Browser, make_stage: Callable[..., Stage], token: str
+) -> None:
+    keys = await KeysPage.open(browser, make_stage(token=token))
+    page = keys.page
+    await page.evaluate("document.getElementById('token-box').open = true")
+    await page.fill("token", "no token")
+    await page.press("Enter", 13)
+    await page.fill("token", f" \t{token}\u00a0 ")
+    await page.press("Enter", 13)
+    await page.until("!document.getElementById('token-box').open")
+    assert await page.evaluate("document.getElementById('token').ariaInvalid") != "true"
+    assert await page.evaluate("sessionStorage.getItem('minicloud.token')") == token
+    await keys.create("k", "v")
 
 
 @pytest_twisted.ensureDeferred
