@@ -7,14 +7,24 @@ export function addressesOf(member) {
   return `HTTP ${member.http_addr || DASH} · Raft ${member.raft_addr || DASH}`;
 }
 
-/** The address of a member's dashboard; null where its HTTP address is none. It can only ever be http or https. */
-export function dashboardOf(member) {
+/**
+ * The address of a member's dashboard, http or https; null where its HTTP address is none, or none for this browser.
+ *
+ * A bare name, such as containers have, means something in their own network only: to this browser where it has opened this page by
+ * one, too.
+ */
+export function dashboardOf(member, here = location.hostname) {
   if (!/^[^\s/?#@\\]+:\d{1,5}$/.test(member.http_addr ?? "")) return null;
   try {
-    return new URL(`${location.protocol}//${member.http_addr}/dashboard`).href;
+    const { href, hostname } = new URL(`${location.protocol}//${member.http_addr}/dashboard`);
+    return isBareName(hostname) && !isBareName(here) ? null : href;
   } catch {
     return null;
   }
+}
+
+function isBareName(hostname) {
+  return !/[.:]/.test(hostname) && hostname !== "localhost";
 }
 
 /** The members in the order of their names: node2 before node10. */

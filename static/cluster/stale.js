@@ -11,12 +11,16 @@ export function showStaleNote(cluster, since) {
   if (since === null || cluster === null) return;
   const { node_id: nodeId } = cluster.status;
   setText($("stale-text"), `${nodeId} does not answer. Below is what it said last, at ${since}; this page goes on by itself once it answers again.`);
-  const others = inOrder(cluster.members).filter((member) => isElsewhere(member, nodeId));
-  $("stale-others").replaceChildren(...(others.length ? ["See the cluster as others do: ", ...others.flatMap(linkTo), "."] : []));
+  const others = inOrder(cluster.members).filter((member) => member.node_id !== nodeId && isUp(member, nodeId) !== false);
+  $("stale-others").replaceChildren(...elsewhere(others));
 }
 
-function isElsewhere(member, nodeId) {
-  return member.node_id !== nodeId && isUp(member, nodeId) !== false && dashboardOf(member) !== null;
+function elsewhere(others) {
+  if (others.length === 0) return [];
+  const linked = others.filter((member) => dashboardOf(member) !== null);
+  if (linked.length > 0) return ["See the cluster as others do: ", ...linked.flatMap(linkTo), "."];
+  const names = others.map(({ node_id: nodeId }) => nodeId).join(", ");
+  return [`See the cluster as others do: open the dashboard of ${names}, at the address by which you reach it from here.`];
 }
 
 function linkTo(member, position) {

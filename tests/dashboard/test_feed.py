@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from attrs import evolve
 
+from minicloud.raft.configuration import Configuration
 from tests.dashboard.browser import Browser, Page
 from tests.dashboard.stage import Stage
 
@@ -145,6 +147,52 @@ async def test_a_node_that_is_gone_is_noticed_and_a_new_one_is_found(
     assert await page.evaluate("document.getElementById('stale-note').hidden")
     assert await page.text("live-age") == ""
     page.expect(GONE)
+
+
+@pytest_twisted.ensureDeferred
+async def test_names_that_only_containers_know_are_no_links(browser: Browser, stage: Stage, make_proxy: Any) -> None:
+    first, *others = stage.cluster.members
+    inside = (evolve(member, http_addr=f"{member.node_id}:9001") for member in others)
+    stage.cluster.configuration = Configuration((first, *inside))
+    proxy, url = make_proxy("pass")
+    page = await browser.open(url)
+    await page.until(LIVE)
+    assert await page.evaluate(
+        "[...document.querySelectorAll('.node')].every((card) => card.querySelector('a').hidden)"
+    )
+    assert "HTTP node2:9001" in await page.text("cluster")
+    proxy.mute(True)
+    await page.until(STALE)
+    assert "the dashboard of node2, node3, at the address by which you reach it" in await page.text("stale-others")
+
+
+@pytest.mark.parametrize(
+    ("http_addr", "here", "is_link"),
+    [
+        ("node2:9001", "localhost", False),
+        ("node2:9001", "127.0.0.1", False),
+        ("node2:9001", "[::1]", False),
+        ("node2:9001", "kv.example.org", False),
+        ("node2:9001", "node1", True),
+        ("localhost:9002", "localhost", True),
+        ("127.0.0.1:9002", "localhost", True),
+        ("[::1]:9002", "localhost", True),
+        ("node2.example.org:9001", "localhost", True),
+        ("", "node1", False),
+        ("a/b:9001", "node1", False),
+        ("a b:9001", "node1", False),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_whether_a_dashboard_can_be_linked_to(
+    browser: Browser, stage: Stage, http_addr: str, here: str, is_link: bool
+) -> None:
+    page = await browser.open(stage.url())
+    member = json.dumps({"http_addr": http_addr})
+    found = await page.evaluate(
+        f"import('/static/cluster/addresses.js').then(({{ dashboardOf }}) => dashboardOf({member}, {json.dumps(here)}))"
+    )
+    assert found == (f"http://{http_addr}/dashboard" if is_link else None)
 
 
 @pytest_twisted.ensureDeferred
