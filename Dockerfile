@@ -5,7 +5,10 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY . .
-RUN python -m venv /opt/minicloud && /opt/minicloud/bin/pip install --no-cache-dir .
+# The image gets no pip (the builder's own works on the environment from outside), and not the tests that packages bring.
+RUN python -m venv --without-pip /opt/minicloud \
+    && python -m pip --python /opt/minicloud/bin/python install --no-cache-dir . \
+    && find /opt/minicloud -depth -type d \( -name test -o -name tests \) -exec rm -r {} +
 # Twisted looks for plugins once and writes down what it found; the node's own user could not.
 RUN /opt/minicloud/bin/python -c "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
 
