@@ -41,6 +41,8 @@ class Setback:
     """What it answered, where it answered with a problem."""
     reached: bool = True
     """Whether the request got to the server at all."""
+    endless: bool = False
+    """Whether its answer was too long to be read, as it would be again."""
 
     def __str__(self) -> str:
         """Return server and reason as one clause."""

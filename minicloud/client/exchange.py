@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from attrs import evolve, frozen
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import (
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionRefusedError,
-    DNSLookupError,
-    UnsupportedAddressFamily,
-    UserError,
-)
-from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorTime
 from twisted.web import client as web_client
-from twisted.web._newclient import RequestNotSent
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IAgent
 
 from minicloud import __version__
-from minicloud.client.errors import BadAnswer
 from minicloud.connecting.bodies import BodyTooLong, collect_body
 from minicloud.connecting.endpoints import HttpEndpoints
+from minicloud.connecting.failures import never_sent, reason_of, was_given_up
+from minicloud.connecting.sending import Sender
 
 CONNECT_TIMEOUT_S = 2.0
 """How long a server may take to accept a connection, the lookup of its name included: a machine that is off does not even
@@ -44,9 +33,6 @@ IDLE_CONNECTION_S = 15.0
 
 _twisted_web: Any = web_client
 """Twisted's HTTP client, most of which has no types."""
-
-_NOT_SENT = (ConnectError, DNSLookupError, ConnectingCancelledError, UnsupportedAddressFamily, RequestNotSent)
-"""Errors after which it is certain that the server has seen nothing of the request."""
 
 
 @frozen
@@ -92,6 +78,10 @@ class NoAnswer(Exception):
     """The request was sent, at least in part, and no complete answer came."""
 
 
+class EndlessAnswer(NoAnswer):
+    """The answer is longer than anything that a node says: asking again would come to the same."""
+
+
 class Exchange:
     """Sends requests over connections of its own, which it keeps open for the next ones.
 
@@ -105,47 +95,39 @@ class Exchange:
             self._pool = _make_pool(reactor)
             endpoints = HttpEndpoints(reactor, _twisted_web.BrowserLikePolicyForHTTPS(), CONNECT_TIMEOUT_S)
             agent = _twisted_web.Agent.usingEndpointFactory(reactor, endpoints, self._pool)
-        self._http = HTTPClient(agent)
+        self._sender = Sender(agent, reactor)
 
     async def send(self, server: str, request: Request, token: str, limit_s: float) -> Answer:
         """Send ``request`` to ``server`` (a base URL) and return the answer, whatever its status.
 
         ``limit_s``: seconds until the answer must be there in full. Raises NotSent, NoAnswer; CancelledError where the
-        caller gave up; BadAnswer where there is no end of the answer.
+        caller gave up.
         """
-        work = Deferred.fromCoroutine(self._converse(server, request, token))
+        headers = _headers(request, token)
+        work = Deferred.fromCoroutine(self._converse(server, request, headers))
         timer = self._reactor.callLater(limit_s, work.cancel)
         try:
             return await work
+        except NoAnswer:
+            raise
         except Exception as error:
             timed_out = not timer.active()
-            if _is_cancellation(error) and not timed_out:
+            if was_given_up(error) and not timed_out:
                 raise CancelledError from error
-            if isinstance(error, BadAnswer):
-                raise
-            never_sent = _never_sent(error)
-            late = f"no {'connection' if never_sent else 'answer'} within {limit_s:.3g} s"
-            raise (NotSent if never_sent else NoAnswer)(late if timed_out else _reason(error)) from error
+            unsent = never_sent(error)
+            late = f"no {'connection' if unsent else 'answer'} within {limit_s:.3g} s"
+            reason = late if timed_out else reason_of(error, CONNECT_TIMEOUT_S)
+            raise (NotSent if unsent else NoAnswer)(reason) from error
         finally:
             if timer.active():
                 timer.cancel()
 
-    async def _converse(self, server: str, request: Request, token: str) -> Answer:
-        headers = Headers({"User-Agent": [f"minicloud-client/{__version__}"]})
-        for name, value in request.headers:
-            headers.addRawHeader(name, value)
-        if token:
-            headers.addRawHeader("Authorization", f"Bearer {token}")
-        response = await self._http.request(
-            request.method,
-            server + request.target,
-            headers=headers,
-            data=None if request.body is None else _Body(request.body),
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=cast(Any, self._reactor),
-        )
-        body = b"" if response.length == 0 else await _read(response, server)
+    async def _converse(self, server: str, request: Request, headers: Headers) -> Answer:
+        response = await self._sender.send(request.method, server + request.target, headers, request.body)
+        try:
+            body = b"" if response.length == 0 else await collect_body(response, MAX_ANSWER_BYTES)
+        except BodyTooLong as error:
+            raise EndlessAnswer(f"the answer is longer than {MAX_ANSWER_BYTES} bytes") from error
         return Answer(server, response.code, response.headers, body)
 
     def close(self) -> Deferred[None]:
@@ -165,72 +147,13 @@ def _make_pool(reactor: IReactorTime) -> Any:
     return pool
 
 
-@implementer(IBodyProducer)
-class _Body:
-    """A body that is in memory: handed to the transport at once, so that no other scheduler is needed than its own."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.length = len(data)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write everything."""
-        consumer.write(self._data)
-        return succeed(None)
-
-    def stopProducing(self) -> None:
-        """Do nothing: everything is written already."""
-
-    def pauseProducing(self) -> None:
-        """Do nothing: everything is written already."""
-
-    def resumeProducing(self) -> None:
-        """Do nothing: everything is written already."""
-
-
-async def _read(response: IResponse, server: str) -> bytes:
+def _headers(request: Request, token: str) -> Headers:
+    headers = Headers({"User-Agent": [f"minicloud-client/{__version__}"]})
     try:
-        return await collect_body(response, MAX_ANSWER_BYTES)
-    except BodyTooLong as error:
-        raise BadAnswer(server, f"the answer is longer than {MAX_ANSWER_BYTES} bytes") from error
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return the error and, one level down, what Twisted's HTTP client wrapped in it."""
-    reasons: list[Any] = list(getattr(error, "reasons", None) or ())
-    return [error, *(reason.value for reason in reasons if isinstance(reason, Failure) and reason.value is not None)]
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    return any(isinstance(cause, CancelledError | ConnectingCancelledError) for cause in _causes(error))
-
-
-def _never_sent(error: BaseException) -> bool:
-    # A bare CancelledError comes from the wait for a name or a connection; once sent, the HTTP client wraps it.
-    unsent = isinstance(error, _NOT_SENT) or type(error) is CancelledError
-    return unsent or any(_is_bad_certificate(cause) for cause in _causes(error))
-
-
-def _is_bad_certificate(error: BaseException) -> bool:
-    """Return whether TLS failed because we do not accept the server: then nothing of the request has left."""
-    return type(error).__name__ == "VerificationError" or "certificate verify failed" in str(error)
-
-
-def _reason(error: BaseException) -> str:
-    """Return in a few words what went wrong on the way to a server."""
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, DNSLookupError):
-        return "no such host"
-    if isinstance(error, UserError):
-        return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-    cause = _causes(error)[-1]
-    if _is_bad_certificate(cause):
-        return "its TLS certificate is not to be trusted (SSL_CERT_FILE names the file of your own authority)"
-    if isinstance(error, ConnectError):
-        return f"no connection: {_words(error)}"
-    return f"the connection ended before the answer: {_words(cause)}"
-
-
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+        for name, value in request.headers:
+            headers.addRawHeader(name, value)
+        if token:
+            headers.addRawHeader("Authorization", f"Bearer {token}")
+    except UnicodeError as error:
+        raise NotSent(f"the request cannot be made, a header or the token is no text: {error}") from error
+    return headers

@@ -7,6 +7,7 @@ what happened                         a read               a write
 ====================================  ===================  ===================
 no connection                         next server          next server
 sent, and no complete answer          next server          OutcomeUnknown
+an answer that is too long            next server          OutcomeUnknown
 307 to a member                       follow               follow
 no connection to that member          ask to forward       ask to forward
 503 that says ``retryable``           next server          next server
@@ -16,7 +17,8 @@ another 5xx that says ``retryable``   next server          that is the answer
 any other answer                      that is the answer   that is the answer
 ====================================  ===================  ===================
 
-When all servers are through, it starts anew after a pause; unless not one of them was there at all.
+When all servers are through, it starts anew after a pause; unless not one of them was there at all, or the answer of one was
+too long: it would be so again.
 """
 
 from __future__ import annotations
@@ -30,8 +32,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from minicloud.client.answers import is_problem, members, problem
-from minicloud.client.errors import ClientError, ForeignRedirect, OutcomeUnknown, Problem, Setback, Unavailable
-from minicloud.client.exchange import Answer, Exchange, NoAnswer, NotSent, Request
+from minicloud.client.errors import (
+    BadAnswer,
+    ClientError,
+    ForeignRedirect,
+    OutcomeUnknown,
+    Problem,
+    Setback,
+    Unavailable,
+)
+from minicloud.client.exchange import Answer, EndlessAnswer, Exchange, NoAnswer, NotSent, Request
 from minicloud.client.servers import member_server, origin_of
 
 FIRST_PAUSE_S = 0.05
@@ -95,7 +105,7 @@ class Router:
     async def call(self, request: Request, limit_s: float) -> Answer:
         """Return the answer of the first server that has one, within ``limit_s`` seconds.
 
-        Raises Unavailable, OutcomeUnknown, ForeignRedirect.
+        Raises Unavailable, OutcomeUnknown, ForeignRedirect, BadAnswer.
         """
         deadline = self._reactor.seconds() + limit_s
         pause_s = FIRST_PAUSE_S
@@ -109,6 +119,9 @@ class Router:
                     self._prefer(server)
                     return outcome
                 setbacks[server] = outcome
+            for setback in setbacks.values():
+                if setback.endless:
+                    raise BadAnswer(setback.server, setback.reason)
             # Nobody is there: waiting would not help a person who mistyped an address.
             nobody = bool(setbacks) and not any(setback.reached for setback in setbacks.values())
             if nobody or self._remaining(deadline) <= pause_s:
@@ -221,7 +234,7 @@ class Router:
             self._demote(server)
             if request.writes:
                 raise OutcomeUnknown(server, str(error)) from error
-            return Setback(server, str(error))
+            return Setback(server, str(error), endless=isinstance(error, EndlessAnswer))
         return _judge(answer, request)
 
     def _note_out_of_reach(self, server: str) -> None:

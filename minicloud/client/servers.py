@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from minicloud.addresses import parse_address
+
 DEFAULT_SERVER = "http://127.0.0.1:9001"
 """The first node of the shipped configuration."""
 
@@ -27,9 +29,11 @@ def parse_server(text: str) -> str:
         raise ValueError(f"{text!r} is not the address of a server; expected one like {DEFAULT_SERVER}")
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
         raise ValueError(f"{text!r} says more than scheme, host and port; expected an address like {DEFAULT_SERVER}")
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
-    return f"{parts.scheme}://{_bracketed(host)}:{port or _DEFAULT_PORTS[parts.scheme]}"
+    try:
+        address = parse_address(f"{_as_in_dns(host)}:{_DEFAULT_PORTS[parts.scheme] if port is None else port}")
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not the address of a server; expected {error}") from None
+    return f"{parts.scheme}://{address}"
 
 
 def parse_servers(texts: Iterable[str]) -> tuple[str, ...]:
@@ -65,5 +69,11 @@ def origin_of(url: str) -> str | None:
         return None
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _as_in_dns(host: str) -> str:
+    """Return a host as DNS knows it, IPv6 addresses in brackets, their zone without the escape that it has in a URL."""
+    if ":" in host:
+        return f"[{host.replace('%25', '%')}]"
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("an IP address or a host name") from None

@@ -6,10 +6,11 @@ servers that the user named are ways in as well, and the answer says which membe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from minicloud.client import answers
@@ -21,6 +22,8 @@ from minicloud.client.servers import member_server
 
 _MEMBERS = Request("GET", "/cluster/members")
 _STATUS = Request("GET", "/raft/status")
+
+_Result = TypeVar("_Result")
 
 
 @frozen
@@ -59,11 +62,9 @@ class Survey:
         """Return what each member says of itself; one that gives no answer is there with the reason."""
         known = await self.members()
         heard = await self._ask_given()
-        reports = [
-            Deferred.fromCoroutine(self._report(member, self._server_of(member, known.server, heard), heard))
-            for member in known.members
-        ]
-        return list(await gatherResults(reports))
+        return await _at_once(
+            self._report(member, self._server_of(member, known.server, heard), heard) for member in known.members
+        )
 
     def _ways_to(self, member: Member, named_by: str) -> Iterator[str]:
         """Give the servers where a member may be found, likely ones first, without the one that has named it."""
@@ -75,8 +76,7 @@ class Survey:
 
     async def _ask_given(self) -> _Heard:
         given = self._router.given
-        asked = [Deferred.fromCoroutine(self._ask_status(server)) for server in given]
-        outcomes = dict(zip(given, await gatherResults(asked), strict=True))
+        outcomes = dict(zip(given, await _at_once(self._ask_status(server) for server in given), strict=True))
         servers: dict[str, str] = {}
         for server, outcome in outcomes.items():
             node_id = _node_id(outcome)
@@ -105,6 +105,20 @@ class Survey:
 
     def _remaining_s(self) -> float:
         return self._deadline - self._reactor.seconds()
+
+
+async def _at_once(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+    """Do several things at the same time, and return what each comes to.
+
+    Raises what the first one that fails does: CancelledError where the caller gives up, which ends all of them.
+    """
+    begun = [Deferred.fromCoroutine(one) for one in work]
+    try:
+        return list(await gatherResults(begun, consumeErrors=True))
+    except FirstError as error:
+        for other in begun:
+            other.cancel()
+        error.subFailure.raiseException()
 
 
 def _members_or(found: Members, told: Answer) -> Members:

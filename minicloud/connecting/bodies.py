@@ -1,14 +1,16 @@
-"""The bodies of answers: collected whole, up to a bound, or refused."""
+"""Bodies: those of requests written at once, those of answers collected whole, up to a bound, or refused."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IBodyProducer, IResponse
+from zope.interface import implementer
 
 
 class BodyTooLong(Exception):
@@ -43,6 +45,29 @@ def refuse_body(response: IResponse) -> None:
     unread = collect_body(response, 0)
     unread.addErrback(lambda _: None)
     unread.cancel()
+
+
+@implementer(IBodyProducer)
+class WholeBody:
+    """A request's body that is in memory: handed to the transport at once, so that no other scheduler is needed than its own."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Write everything."""
+        consumer.write(self._data)
+        return succeed(None)
+
+    def stopProducing(self) -> None:
+        """Do nothing: everything is written already."""
+
+    def pauseProducing(self) -> None:
+        """Do nothing: everything is written already."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: everything is written already."""
 
 
 class _Collector(Protocol):

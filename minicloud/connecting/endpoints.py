@@ -1,4 +1,4 @@
-"""How an HTTP client gets a connection: to an address directly, to a host name by way of its addresses."""
+"""How a connection is made: to an address directly, to a host name by way of its addresses."""
 
 from __future__ import annotations
 
@@ -40,14 +40,25 @@ class HttpEndpoints:
     """How long a server may take to accept a connection, in seconds; the lookup of its name included."""
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Return where to connect to; raises SchemeNotSupported, and ValueError where the host is no ASCII."""
-        plain = self._plain(uri.host.decode("ascii"), uri.port)
+        """Return where to connect to.
+
+        Raises SchemeNotSupported, and ValueError where the host is no ASCII, or no name for which there are certificates.
+        """
+        # The sign before a zone may be escaped in a URL (RFC 6874), or not.
+        plain = self._plain(uri.host.decode("ascii").replace("%25", "%"), uri.port)
         if uri.scheme == b"http":
             return plain
         if uri.scheme == b"https":
-            connections = self.policy.creatorForNetloc(uri.host, uri.port)
-            return wrapClientTLS(connections, plain, clock=self.reactor)
+            return wrapClientTLS(self._connections(uri), plain, clock=self.reactor)
         raise SchemeNotSupported(f"expected http or https, not {uri.scheme!r}")
+
+    def _connections(self, uri: URI) -> Any:
+        host = uri.host.partition(b"%")[0]  # No certificate names a zone.
+        try:
+            return self.policy.creatorForNetloc(host, uri.port)
+        except UnicodeError as error:
+            name = host.decode("ascii")
+            raise ValueError(f"no certificate is for a name like {name!r}; use another name over HTTPS") from error
 
     def _plain(self, host: str, port: int) -> IStreamClientEndpoint:
         version = _ip_version(host)
@@ -81,7 +92,7 @@ class _Named:
             if not connected.called:
                 connected.callback(outcome)
 
-        addresses = HostnameEndpoint(
+        addresses = AnyNameEndpoint(
             self.reactor, self.host, self.port, timeout=self.timeout_s, attemptDelay=NEXT_ADDRESS_AFTER_S
         )
         connected: Deferred[IProtocol] = Deferred(give_up)
@@ -90,14 +101,27 @@ class _Named:
         return connected.addTimeout(self.timeout_s, self.reactor, _too_slow)
 
 
+class AnyNameEndpoint(HostnameEndpoint):
+    """Takes host names as they are, whose letters were looked at when they were read (``minicloud.addresses``).
+
+    Twisted's own refuses what IDNA does not know, ``_`` above all, which container engines put into the names of services.
+    """
+
+    @staticmethod
+    def _hostAsBytesAndText(host: bytes | str) -> tuple[bool, bytes, str]:
+        """Return that the host is valid, and its two spellings."""
+        text = host if isinstance(host, str) else host.decode("ascii")
+        return False, text.encode("ascii"), text
+
+
 def _too_slow(_outcome: object, _timeout_s: float) -> NoReturn:
     # Not Deferred's own error for that: this one says that there was no connection yet, so that nothing was sent.
     raise ConnectTimeout
 
 
 def _ip_version(host: str) -> int | None:
-    """Return 4 or 6, or None for a name. An address with a zone is left to the lookup, which knows the interfaces."""
+    """Return 4 or 6, or None for a name. An address with a zone is an address: a lookup would lose the zone."""
     try:
-        return None if "%" in host else ipaddress.ip_address(host).version
+        return ipaddress.ip_address(host).version
     except ValueError:
         return None

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import (
-    HostnameEndpoint,
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     TCP6ClientEndpoint,
@@ -29,6 +28,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from minicloud.addresses import Address, parse_address
+from minicloud.connecting.endpoints import AnyNameEndpoint
 from minicloud.peer.tls import PeerConnections, PeerTls
 
 CONNECT_TIMEOUT_S = 2.0
@@ -91,7 +91,7 @@ class TcpEndpoints:
     def _plain_client(self, address: Address) -> IStreamClientEndpoint:
         # An address needs no thread that resolves it.
         if not _is_ip(address.host):
-            return HostnameEndpoint(self._reactor, address.host, address.port, timeout=CONNECT_TIMEOUT_S)
+            return AnyNameEndpoint(self._reactor, address.host, address.port, timeout=CONNECT_TIMEOUT_S)
         endpoint = TCP6ClientEndpoint if ":" in address.host else TCP4ClientEndpoint
         return endpoint(self._reactor, address.host, address.port, timeout=CONNECT_TIMEOUT_S)
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IAgent, IResponse
 
 from minicloud.connecting.bodies import collect_body
 from minicloud.connecting.endpoints import HttpEndpoints
+from minicloud.connecting.failures import never_sent, reason_of, was_given_up
+from minicloud.connecting.sending import Sender
 from minicloud.raft.configuration import Member
 from minicloud.web.answers import JSON_TYPE, Answer
 from minicloud.web.face import NodeFace
@@ -39,9 +38,6 @@ FORWARDED_FROM = b"Minicloud-Forwarded-From"
 _PASSED_ON = (b"Accept", b"Content-Type", b"If-Match", b"If-None-Match")
 _RELAYED = (b"ETag", b"Retry-After", b"WWW-Authenticate", b"Allow", b"Cache-Control")
 _IDENTITY = (b"Minicloud-Node", b"Minicloud-Leader", b"Minicloud-Revision")
-
-_NOTHING_WAS_SENT = (ConnectError, ConnectingCancelledError, DNSLookupError)
-"""Failures that come before a connection is there. Every other one may have carried the request over."""
 
 
 def make_pool(reactor: Any) -> HTTPConnectionPool:
@@ -66,37 +62,18 @@ def make_agent(reactor: Any, settings: WebSettings, pool: HTTPConnectionPool) ->
     return agent
 
 
-@implementer(IBodyProducer)
-class _WholeBody:
-    """A body that is in memory already, written at once."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.length = len(body)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write it."""
-        consumer.write(self._body)
-        return succeed(None)
-
-    def stopProducing(self) -> None:
-        """Do nothing: it was written."""
-
-    def pauseProducing(self) -> None:
-        """Do nothing: it was written."""
-
-    def resumeProducing(self) -> None:
-        """Do nothing: it was written."""
-
-
 class Forwarder:
     """Passes requests to the leader, each at most once."""
+
+    _log = Logger()
 
     def __init__(self, node: NodeFace, reactor: Any, agent: IAgent) -> None:
         self._node = node
         self._reactor = reactor
-        self._client = HTTPClient(agent, data_to_body_producer=_WholeBody)
+        self._sender = Sender(agent, reactor)
         self._in_flight = 0
+        self._told: tuple[Member, str] | None = None
+        """The leader that a request last failed to get through to, and why: what the newest line in the log says."""
 
     def forward(self, request: Request, leader: Member, base: str, timeout_s: float) -> Deferred[Answer]:
         """Send a request to the leader and return its answer, with who passed it on.
@@ -106,9 +83,9 @@ class Forwarder:
         """
         if self._in_flight >= MAX_FORWARDS:
             raise overloaded(f"{self._in_flight} requests are on their way to the leader.")
-        headers = self._headers(request, leader)
+        url, headers = base + _target(request), self._headers(request, leader)
         self._in_flight += 1
-        relayed = Deferred.fromCoroutine(self._relay(request, base + _target(request), headers))
+        relayed = Deferred.fromCoroutine(self._relay(request, url, headers))
         timer = self._reactor.callLater(timeout_s + FORWARD_MARGIN_S, relayed.cancel)
 
         def settled(result: Answer | Failure) -> Answer | Failure:
@@ -117,7 +94,7 @@ class Forwarder:
                 timer.cancel()
             return result
 
-        return relayed.addBoth(settled).addErrback(self._explained, leader)
+        return relayed.addBoth(settled).addErrback(self._explained, leader, timeout_s + FORWARD_MARGIN_S)
 
     def _headers(self, request: Request, leader: Member) -> Headers:
         headers = Headers({name: request.headers[name] for name in _PASSED_ON if name in request.headers})
@@ -143,15 +120,8 @@ class Forwarder:
             )
 
     async def _relay(self, request: Request, url: str, headers: Headers) -> Answer:
-        response = await self._client.request(
-            request.method.decode("ascii"),
-            url,
-            headers=headers,
-            data=request.body,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
+        method = request.method.decode("ascii")
+        response = await self._sender.send(method, url, headers, request.body or None)
         return self._relayed(response, await collect_body(response, MAX_FORWARD_ANSWER_BYTES))
 
     def _relayed(self, response: IResponse, body: bytes) -> Answer:
@@ -162,18 +132,36 @@ class Forwarder:
             response.code, body, content_type, _lines(response.headers, _RELAYED) + by, identity_lines=identity
         )
 
-    def _explained(self, failure: Failure, leader: Member) -> Answer:
-        if failure.check(*_NOTHING_WAS_SENT):
+    def _explained(self, failure: Failure, leader: Member, limit_s: float) -> Answer:
+        error: Any = failure.value
+        unsent = never_sent(error)
+        if was_given_up(error):  # By our own timer: a client that hangs up stops nothing.
+            reason = f"no {'connection' if unsent else 'answer'} within {limit_s:g} s"
+        else:
+            reason = reason_of(error, FORWARD_CONNECT_TIMEOUT_S)
+        self._tell(leader, reason)
+        if unsent:
             raise Problem(
                 503,
                 "leader_unreachable",
                 "Leader unreachable",
-                "The leader could not be reached; nothing was sent.",
+                f"The leader could not be reached; nothing was sent ({reason}).",
                 retryable=True,
                 leader=leader,
                 header_lines=RETRY_SOON,
             )
         raise outcome_unknown("The request was sent to the leader, and its answer did not arrive.")
+
+    def _tell(self, leader: Member, reason: str) -> None:
+        """Log why a request did not get through, the same words once in a row: many clients meet the same leader."""
+        if self._told != (leader, reason):
+            self._told = (leader, reason)
+            self._log.warn(
+                "no answer from the leader {leader} at {http_addr} to a request that was passed on: {reason}",
+                leader=leader.node_id,
+                http_addr=leader.http_addr,
+                reason=reason,
+            )
 
 
 def _target(request: Request) -> str:

@@ -1,6 +1,7 @@
 """What each method of the client sends, and what it makes of the answer."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -270,3 +271,31 @@ def test_an_answer_that_is_too_long_is_not_kept(network: Network, monkeypatch: p
     with pytest.raises(BadAnswer, match="longer than"):
         network.result(network.client(A).get("k"))
     assert len(network.seen) == 1
+
+
+def test_cookies_of_servers_are_not_sent_around(network: Network) -> None:
+    def reply(request: Any) -> bytes | int:
+        request.addCookie(b"c%d" % len(network.seen), b"v" * 100, path=b"/")
+        return found(b"v", 3)(request)
+
+    network.serve(A, always=reply)
+    client = network.client(A)
+    for _ in range(3):
+        network.result(client.get("k"))
+    assert [seen.headers.get("cookie") for seen in network.seen] == [None] * 3
+
+
+@pytest.mark.parametrize("server", ["[::1]:9001", "project_node-1:9001", "[fe80::1%eth0]:9001"])
+def test_a_server_may_have_any_address_that_a_node_may(network: Network, server: str) -> None:
+    network.serve(server.replace("[", "").replace("]", ""), document(PUT_DONE))
+    assert network.result(network.client(server).put("a/../b", b"v")).revision == 12
+    assert network.seen[0].uri.startswith("/kv/a%2F..%2Fb?")
+
+
+@pytest.mark.parametrize("token", ["\udcff", "secret\udcff"])
+def test_a_token_that_is_no_text_is_sent_to_nobody(network: Network, token: str) -> None:
+    network.serve(A)
+    with pytest.raises(Unavailable, match="the request cannot be made") as caught:
+        network.result(network.client(A, token=token).put("k", b"v"))
+    assert "secret" not in str(caught.value)
+    assert network.seen == []

@@ -3,7 +3,7 @@
 import pytest
 from twisted.internet.defer import CancelledError
 
-from minicloud.client import ForeignRedirect, OutcomeUnknown, Unavailable
+from minicloud.client import BadAnswer, ForeignRedirect, OutcomeUnknown, Unavailable, exchange
 from tests.client.network import (
     NO_LEADER,
     PUT_DONE,
@@ -294,3 +294,38 @@ def test_status_gives_members_the_token_and_asks_each_once(network: Network) -> 
     network.result(network.client(A, token="secret").status())
     assert network.asked() == ["GET a:9001/cluster/members", "GET a:9001/raft/status", "GET b:9002/raft/status"]
     assert {seen.headers["authorization"] for seen in network.seen} == {"Bearer secret"}
+
+
+# Answers without end
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_ANSWER_BYTES", 1000)
+
+
+ENDLESS = raw(200, b"x" * 1001)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_read_moves_on_from_an_answer_that_is_too_long(network: Network) -> None:
+    network.serve(A, ENDLESS)
+    network.serve(B, found(b"v", 1))
+    assert network.result(network.client(A, B).get("k")).value == b"v"
+
+
+@pytest.mark.usefixtures("short")
+def test_where_no_answer_is_shorter_nobody_is_asked_again(network: Network) -> None:
+    network.serve(A, ENDLESS)
+    network.serve(B, NO_LEADER)
+    with pytest.raises(BadAnswer, match="http://a:9001: the answer is longer than 1000 bytes"):
+        network.result(network.client(A, B).get("k"))
+    assert len(network.seen) == 2
+
+
+@pytest.mark.usefixtures("short")
+def test_a_write_with_an_answer_that_is_too_long_may_have_happened(network: Network) -> None:
+    network.serve(A, ENDLESS)
+    network.serve(B)
+    with pytest.raises(OutcomeUnknown, match="longer than"):
+        network.result(network.client(A, B).put("k", b"v"))

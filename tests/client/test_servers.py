@@ -12,7 +12,11 @@ from minicloud.client.servers import member_server, origin_of, parse_server, par
         ("localhost", "http://localhost:80"),
         ("HTTPS://Node1.Example", "https://node1.example:443"),
         ("http://[::1]:9001", "http://[::1]:9001"),
+        ("http://[fe80::1%eth0]:9001", "http://[fe80::1%eth0]:9001"),
+        ("http://[fe80::1%25eth0]:9001", "http://[fe80::1%eth0]:9001"),
+        ("[0:0::1]:9001", "http://[::1]:9001"),
         ("http://bücher:1", "http://xn--bcher-kva:1"),
+        ("project_node-1:1", "http://project_node-1:1"),
     ],
 )
 def test_a_server_may_be_written_in_several_ways(text: str, server: str) -> None:
@@ -31,6 +35,13 @@ def test_a_server_may_be_written_in_several_ways(text: str, server: str) -> None
         "http://a b:1",
         "http://[::1",
         "a?b",
+        "http://a..b:9001",
+        "http://-x:9001",
+        f"http://{'x' * 70}:9001",
+        f"http://{'ü' * 70}:9001",
+        "http://1.2.3:9001",
+        "http://a:0",
+        "http://[fe80::1%a b]:1",
     ],
 )
 def test_what_is_no_server_is_refused_in_one_line(text: str) -> None:

@@ -1,10 +1,15 @@
 """Members and their status where the addresses that members advertise mean nothing from here (containers, say)."""
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.defer import CancelledError
+from twisted.logger import LogEvent, globalLogPublisher
 
-from tests.client.network import NO_LEADER, Network, Reply, document, member, members, silence
+from minicloud.client import exchange
+from tests.client.network import NO_LEADER, Network, Reply, document, member, members, raw, silence
 
 FIRST, SECOND, THIRD = (f"127.0.0.1:900{number}" for number in (1, 2, 3))
 INSIDE = {f"node{number}": f"node{number}.invalid:9001" for number in (1, 2, 3)}
@@ -133,3 +138,53 @@ def test_a_real_site_is_known_by_what_it_says_of_itself(network: Network, cluste
     assert [report.server for report in reports] == [f"http://localhost:900{number}" for number in (1, 2, 3)]
     assert [report.status and report.status["state"] for report in reports] == ["Leader", "Follower", "Follower"]
     assert network.result(network.client(server, *sites).members()).members[2].lag_entries == 0
+
+
+def test_a_member_whose_answer_is_too_long_is_listed_with_the_reason(
+    inside: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "MAX_ANSWER_BYTES", 2000)
+    inside.serve(THIRD, always=raw(200, b"x" * 2001))
+    inside.serve("node3:9001", always=raw(200, b"x" * 2001))
+    own = [member("node1", FIRST), member("node2", SECOND), member("node3", "node3:9001")]
+    inside.serve(FIRST, members(*own, node="node1"), always=node("node1"))
+    reports = inside.result(inside.client(FIRST, SECOND, THIRD).status())
+    assert [report.reason for report in reports] == ["", "", "the answer is longer than 2000 bytes"]
+
+
+@pytest.mark.parametrize("silent_from", [1, 3])
+def test_whoever_gives_up_gives_up_all_of_it(inside: Network, captured_failures: list[Any], silent_from: int) -> None:
+    """While the servers that were given are asked, or later on the members."""
+    own = [member(f"node{number}", f"10.0.0.{number}:9001") for number in range(1, 4)]
+    for number, (address, server) in enumerate([(FIRST, "10.0.0.1"), (SECOND, "10.0.0.2"), (THIRD, "10.0.0.3")], 1):
+        given = silence if silent_from == 1 else document({"node_id": f"stranger{number}"})
+        inside.serve(address, always=given)
+        inside.serve(f"{server}:9001", always=silence)
+    inside.serve(FIRST, members(*own, node="node1"), always=given)
+    outcome = inside.client(FIRST, SECOND, THIRD).status()
+    for _ in range(10):
+        inside.advance(0.01)
+    assert inside.asked()[-1].endswith("/raft/status")
+    outcome.cancel()
+    inside.settle()
+    assert outcome.result.check(CancelledError)
+    outcome.addErrback(lambda _: None)
+    assert inside.clock.getDelayedCalls() == []
+    assert inside.links == []
+    del outcome
+    gc.collect()
+    assert captured_failures == []
+
+
+@pytest.fixture
+def captured_failures() -> Iterator[list[Any]]:
+    """What goes wrong and is heard of by nobody but the log."""
+    failures: list[Any] = []
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    yield failures
+    globalLogPublisher.removeObserver(observe)

@@ -144,13 +144,27 @@ def test_a_name_without_an_address_is_named_so(stage: Stage) -> None:
     assert stage.reactor.getDelayedCalls() == []
 
 
-def test_an_address_with_a_zone_is_left_to_the_lookup_that_knows_the_interfaces(stage: Stage) -> None:
-    stage.connect(b"http://[fe80::1%25lo]:9001/").addErrback(lambda _: None)
-    assert stage.attempts() == []
-    assert stage.names.asked != []
+@pytest.mark.parametrize("host", [b"[fe80::1%lo]", b"[fe80::1%25lo]"])
+def test_an_address_with_a_zone_is_connected_to_with_it_since_a_lookup_would_lose_it(stage: Stage, host: bytes) -> None:
+    stage.connect(b"http://%b:9001/" % host)
+    assert stage.attempts() == [("fe80::1%lo", 9001, TIMEOUT_S)]
+    assert stage.names.asked == []
 
 
-@pytest.mark.parametrize(("host", "lookups"), [(b"127.0.0.1", 0), (b"[::1]", 0), (b"node1", 1)])
+def test_a_name_may_have_letters_that_container_engines_put_into_it(stage: Stage) -> None:
+    stage.connect(b"http://project_node-1:9001/")
+    assert stage.names.asked == ["project_node-1"]
+    stage.names.answer(IPv4Address("TCP", "10.0.0.7", 9001))
+    assert stage.attempts() == [("10.0.0.7", 9001, TIMEOUT_S)]
+
+
+def test_a_name_for_which_there_are_no_certificates_is_told_so(stage: Stage) -> None:
+    stage.policy = BrowserLikePolicyForHTTPS()
+    with pytest.raises(ValueError, match="no certificate is for a name like 'node_1'; use another name over HTTPS"):
+        stage.connect(b"https://node_1:9001/")
+
+
+@pytest.mark.parametrize(("host", "lookups"), [(b"127.0.0.1", 0), (b"[::1]", 0), (b"[fe80::1%lo]", 0), (b"node1", 1)])
 def test_over_https_the_host_is_checked_as_it_was_written(stage: Stage, host: bytes, lookups: int) -> None:
     class Policy(BrowserLikePolicyForHTTPS):
         asked: list[tuple[bytes, int]] = []
@@ -161,7 +175,7 @@ def test_over_https_the_host_is_checked_as_it_was_written(stage: Stage, host: by
 
     stage.policy = Policy()
     stage.connect(b"https://%b:9001/" % host).addErrback(lambda _: None)
-    assert Policy.asked == [(host.strip(b"[]"), 9001)]
+    assert Policy.asked == [(host.strip(b"[]").partition(b"%")[0], 9001)]
     assert (len(stage.names.asked), len(stage.attempts())) == (lookups, 1 - lookups)
 
 

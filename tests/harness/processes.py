@@ -51,6 +51,7 @@ class NodeProcess:
     def __init__(
         self, folder: Path, config: str, port: int, command: tuple[str, ...] = TWISTD, **variables: str
     ) -> None:
+        self.host = "127.0.0.1"
         self.port = port
         self.https: ssl.SSLContext | None = None
         self.output = folder / f"{Path(config).stem}-{port}.log"
@@ -66,9 +67,9 @@ class NodeProcess:
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         """Send one request, and return status and body of the answer."""
         if self.https is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_LIMIT_S)
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=START_LIMIT_S)
         else:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=START_LIMIT_S, context=self.https)
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=START_LIMIT_S, context=self.https)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()

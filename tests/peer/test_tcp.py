@@ -7,11 +7,15 @@ import pytest_twisted
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import CannotListenError, DNSLookupError
+from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from minicloud.peer.endpoints import TcpEndpoints
 from minicloud.peer.identity import LocalPeer
@@ -84,6 +88,25 @@ async def test_nodes_link_and_talk_over_ipv4_ipv6_and_host_names(host):
     assert other.driver.received == [("n1", HEARTBEAT), ("n1", big), ("n1", HEARTBEAT)]
     await stopped(one, other)
     assert one.driver.count("lost") <= 2
+
+
+@implementer(IHostnameResolver)
+class Names:
+    """Knows every name."""
+
+    def resolveHostName(self, receiver, hostName, portNumber=0, *_, **__):
+        receiver.resolutionBegan(None)
+        receiver.addressResolved(IPv4Address("TCP", "192.0.2.7", portNumber))
+        receiver.resolutionComplete()
+
+
+@pytest.mark.parametrize("name", ["node_1", "my_kv_node-1.internal", "node1"])
+def test_a_peer_is_reached_by_any_name_that_an_address_may_have(name):
+    clock = MemoryReactorClock()
+    clock.installNameResolver(Names())
+    TcpEndpoints(clock).client(f"{name}:9011").connect(Factory.forProtocol(Protocol))
+    clock.advance(0.0)
+    assert [client[:2] for client in clock.tcpClients] == [("192.0.2.7", 9011)]
 
 
 @pytest_twisted.ensureDeferred

@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 
-from minicloud.client.exchange import Answer, NoAnswer, NotSent
+from minicloud.client import exchange
+from minicloud.client.exchange import Answer, Exchange, NoAnswer, NotSent
 from minicloud.node.status import JoinRequest
 from minicloud.service.joining import FIRST_DELAY_S, JOINED_CHECK_S, MAX_DELAY_S, Joiner
+from tests.client.network import Network, raw
 
 WISH = JoinRequest("node4", "10.0.0.4:9014", "10.0.0.4:9004", voter=True, instance_id="abc")
 YES = 204
@@ -194,3 +196,23 @@ def test_an_error_of_our_own_ends_it_and_is_logged(captured_log) -> None:
     setting.members.answers = {}
     setting.joiner.start()
     assert captured_log("minicloud.service.joining") == ["no longer trying to join the cluster"]
+
+
+@pytest.mark.parametrize("server", ["a:1", "[::1]:1", "project_node-1:1", "[fe80::1%eth0]:1"])
+def test_no_answer_ends_it_and_no_address_of_a_member(monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    monkeypatch.setattr(exchange, "MAX_ANSWER_BYTES", 1000)
+    network = Network()
+    network.serve(server.strip("[").replace("]", ""), raw(200, b"x" * 1001), raw(200, b"<html>"), always=raw(204))
+    joiner = Joiner(
+        [f"http://{server}"],
+        WISH,
+        lambda: len(network.seen) == 3,
+        token="t0ken",
+        exchange=Exchange(network.clock, network.agent()),
+        reactor=network.clock,
+        random=NoChance(),
+    )
+    joiner.start()
+    for _ in range(500):
+        network.advance(0.01)
+    assert network.asked() == [f"POST {server.strip('[').replace(']', '')}/raft/join"] * 3

@@ -1,6 +1,7 @@
 import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 
 from minicloud.kv.commands import PutDone
 from minicloud.node.errors import NotLeader, OutcomeUnknown, ProposalLost
@@ -246,6 +247,34 @@ def test_an_endless_answer_is_cut(scripted_forwarding):
     server = scripted_forwarding.network.pumps[0].serverIO
     server.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + b"x" * (MAX_FORWARD_ANSWER_BYTES + 1))
     assert connection.answer().problem == "outcome_unknown"
+
+
+def test_why_the_leader_was_not_reached_is_told_and_logged_once(scripted_forwarding, forwarding_log):
+    del scripted_forwarding.network.sites["127.0.0.1:9001"]
+    for _ in range(3):
+        response = scripted_forwarding.ask("PUT", "/kv/a", body=b"x", node="follower")
+        assert response.json["detail"] == "The leader could not be reached; nothing was sent (connection refused)."
+    line = "no answer from the leader node1 at 127.0.0.1:9001 to a request that was passed on: "
+    assert forwarding_log == [line + "connection refused"]
+    scripted_forwarding.network.silent.add("127.0.0.1:9001")
+    connection = scripted_forwarding.connect("follower")
+    connection.request("PUT", "/kv/a?timeout=1s", body=b"x")
+    scripted_forwarding.clock.advance(1.0 + FORWARD_MARGIN_S)
+    connection.answer()
+    assert forwarding_log[1:] == [line + "no connection within 3 s"]
+
+
+@pytest.fixture
+def forwarding_log():
+    lines = []
+
+    def observe(event):
+        if event.get("log_namespace") == "minicloud.web.forwarding.Forwarder":
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
 
 
 # The token
