@@ -22,8 +22,8 @@ export function startFeed(listener) {
   let closeStream = null;
   let stopPolling = null;
   let timer = 0;
-  /** Where the polls are: the time of the newest sample and item that came, or null when everything is to be asked for. */
-  let since = null;
+  /** Where the polls are, see `reached`; null when everything is to be asked for. */
+  let place = null;
   /** Why there is no stream, while polling. */
   let pollsBecause = null;
 
@@ -50,9 +50,9 @@ export function startFeed(listener) {
   }
 
   function startPolling() {
-    since = null;
+    place = null;
     let failing = false;
-    const question = (signal) => getJson(`${PATH}?format=json${since === null ? "" : `&since=${since}`}`, signal);
+    const question = (signal) => getJson(`${PATH}?format=json${onlyAfter(place)}`, signal);
     const onAnswer = (answer) => {
       tellAll(answer);
       listener.onHeard(pollsBecause);
@@ -61,19 +61,18 @@ export function startFeed(listener) {
     };
     const onFailure = () => {
       failing = true;
-      since = null; // The node that answers next may be one that was started anew.
+      place = null; // The node that answers next may be one that was started anew.
       listener.onTrouble();
     };
     stopPolling = poll(question, onAnswer, onFailure);
   }
 
-  function tellAll({ cluster, rates, news }) {
-    const isAll = since === null;
-    tell("cluster", cluster, isAll);
-    tell("rates", rates, isAll);
-    tell("news", news, isAll);
-    const times = [...rates.samples, ...news.items].map(({ at }) => at);
-    since = nextSince(since, times, cluster.at);
+  function tellAll(answer) {
+    const isAll = place === null;
+    tell("cluster", answer.cluster, isAll);
+    tell("rates", answer.rates, isAll);
+    tell("news", answer.news, isAll);
+    place = reached(place, answer);
   }
 
   function tell(name, data, isAll) {
@@ -103,12 +102,21 @@ export function startFeed(listener) {
 }
 
 /**
- * From which time on to ask next, null for everything, after an answer of `now` to a question that began at `since`.
- *
- * By the node's clock, and never in its future. A clock that was set back may have left something between: everything anew.
+ * How far the polls have come with this answer to a question from `place` on: the numbers of the newest sample and item, of
+ * which node, and how long it was up. Null for everything anew, where another node answered, or the same one after a restart.
  */
-function nextSince(since, times, now) {
-  if (since !== null && now < since) return null;
-  const newest = times.reduce((one, other) => Math.max(one, other), since ?? 0);
-  return Math.min(newest, now);
+function reached(place, { cluster: { status }, rates, news }) {
+  const { node_id: node, uptime_seconds: uptime } = status;
+  if (place !== null && (node !== place.node || uptime < place.uptime)) return null; // Their numbers are others.
+  return {
+    node,
+    uptime,
+    sample: rates.samples.at(-1)?.number ?? place?.sample ?? 0,
+    item: news.items.at(-1)?.number ?? place?.item ?? 0,
+  };
+}
+
+/** The part of a question that leaves out what came before. */
+function onlyAfter(place) {
+  return place === null ? "" : `&samples_after=${place.sample}&news_after=${place.item}`;
 }

@@ -97,8 +97,8 @@ export function isUp(member, servingNode) {
 /**
  * What the banner says: how many voters are up, and how many more may fail.
  *
- * `status` and `cluster` are the documents of /raft/status and /cluster/members of the node that serves the page, with what
- * /events adds to the members. `missing` are the voters that have to be started again before the cluster works.
+ * `status` is the document of /raft/status of the node that serves the page, `cluster` what its /events tell of the cluster.
+ * `missing` are the voters that have to be started again before the cluster works.
  */
 export function quorumSummary(status, cluster) {
   const voters = cluster.members.filter((member) => member.suffrage === "Voter");
@@ -149,8 +149,7 @@ function heldQuorum(status, cluster, voters, down) {
   const up = voters.length - down.length;
   const state = unseen ? `${voters.length} voters` : `${up} of ${voters.length} voters are up`;
   const missing = down.length ? ` Down: ${down.map((voter) => voter.node_id).join(", ")}.` : "";
-  const told = Number.isInteger(cluster.failure_tolerance) ? cluster.failure_tolerance : 0;
-  const spare = Math.max(0, Math.min(told, up - (Math.floor(voters.length / 2) + 1)));
+  const spare = cluster.failure_tolerance;
   if (spare === 0) {
     const text = `${state}${scope}; one more failure stops it.${missing}`;
     return { level: "warn", title: "Quorum held, nothing to spare", text, missing: [] };

@@ -217,7 +217,7 @@ def _make_events(
     wall_clock: Callable[[], float],
 ) -> Events:
     overview = Overview(node, cluster, neighbours, wall_clock)
-    news = News(node, lambda member: neighbours.seen(member).answers, wall_clock)
+    news = News(node, neighbours.surely_answers, wall_clock)
     return Events(overview, rates, news, neighbours, reactor)
 
 

@@ -12,13 +12,11 @@ from functools import partial
 from typing import Any
 
 from attrs import define
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from minicloud.node.errors import NodeStopping
 from minicloud.web.answers import NO_STORE, Answer, json_answer, json_body
 from minicloud.web.consistency import choice
+from minicloud.web.history import History, Thing
 from minicloud.web.limits import (
     CLUSTER_INTERVAL_S,
     LOOK_INTERVAL_S,
@@ -34,11 +32,14 @@ from minicloud.web.problems import bad_parameter, overloaded
 from minicloud.web.query import parse_query
 from minicloud.web.rates import Rates
 from minicloud.web.request import Request
+from minicloud.web.steady import SteadyLoop
 from minicloud.web.stream import Stream, StreamedAnswer
 
-_KNOWN = frozenset({"format", "since"})
+_SAMPLES_AFTER, _NEWS_AFTER = "samples_after", "news_after"
+_KNOWN = frozenset({"format", _SAMPLES_AFTER, _NEWS_AFTER})
 _FORMATS = {"json": True}
-_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?")
+_NUMBER = re.compile(r"[0-9]{1,12}")
+"""At one a second, 12 digits are enough for 30,000 years."""
 _TYPE = b"text/event-stream; charset=utf-8"
 _LINES = NO_STORE + b"X-Accel-Buffering: no\r\n"
 """The second one asks nginx not to hold events back."""
@@ -63,8 +64,6 @@ class Events:
     that is opened late has something to show.
     """
 
-    _log = Logger()
-
     def __init__(self, overview: Overview, rates: Rates, news: News, neighbours: Neighbours, reactor: Any) -> None:
         self._overview = overview
         self._rates = rates
@@ -74,9 +73,10 @@ class Events:
         self._watchers: dict[_Watcher, None] = {}
         self._shown: object = None
         self._shown_at = 0.0
-        self._loops = {LoopingCall(self._rates.sample): SAMPLE_INTERVAL_S, LoopingCall(self._look): LOOK_INTERVAL_S}
-        for loop in self._loops:
-            loop.clock = reactor
+        self._loops = (
+            SteadyLoop(self._rates.sample, SAMPLE_INTERVAL_S, "sampling the rates", reactor),
+            SteadyLoop(self._look, LOOK_INTERVAL_S, "looking for what /events tells", reactor),
+        )
 
     # Life
 
@@ -84,18 +84,14 @@ class Events:
         """Begin to look and to count."""
         self._news.begin()
         self._rates.begin()
-        for loop, interval_s in self._loops.items():
-            loop.start(interval_s, now=False).addErrback(self._failed)
+        for loop in self._loops:
+            loop.start(now=False)
 
     def stop(self) -> None:
         """End it; stopping twice does nothing. Streams are ended by the site."""
         self._neighbours.stop()
         for loop in self._loops:
-            if loop.running:
-                loop.stop()
-
-    def _failed(self, failure: Failure) -> None:
-        self._log.failure("What /events shows stands still from now on", failure=failure)
+            loop.stop()
 
     # Asked
 
@@ -105,20 +101,21 @@ class Events:
             raise NodeStopping  # a stream that begins now would have to be cut
         parameters = parse_query(request.query, _KNOWN)
         if choice(parameters, "format", _FORMATS):
-            return self._once(_since(parameters))
-        if "since" in parameters:
-            raise bad_parameter("since goes with format=json: a stream sends all that is kept, and then what is new")
+            return self._once(_number(parameters, _SAMPLES_AFTER), _number(parameters, _NEWS_AFTER))
+        for name in (_SAMPLES_AFTER, _NEWS_AFTER):
+            if name in parameters:
+                raise bad_parameter(f"{name} goes with format=json: a stream sends all that is kept, then what is new")
         if len(self._watchers) >= MAX_STREAMS:
             raise overloaded(f"{MAX_STREAMS} streams of events are open; close a page, or ask with format=json.")
         return StreamedAnswer(200, content_type=_TYPE, header_lines=_LINES, begin=self._begin)
 
-    def _once(self, since: float) -> Answer:
+    def _once(self, samples_after: int, news_after: int) -> Answer:
         self._neighbours.watch()
         return json_answer(
             {
                 "cluster": self._overview.document(),
-                "rates": {"samples": [sample for sample in self._rates.samples.after(0) if sample.at > since]},
-                "news": {"items": [item for item in self._news.items.after(0) if item.at > since]},
+                "rates": {"samples": _after(samples_after, self._rates.samples)},
+                "news": {"items": _after(news_after, self._news.items)},
             }
         )
 
@@ -133,16 +130,25 @@ class Events:
     # Sending
 
     def _look(self) -> None:
-        self._news.look()
+        try:
+            self._news.look()
+        finally:  # whatever the news stumbles over, there is more to be shown
+            self._show()
+
+    def _show(self) -> None:
+        self._cut_stalled()
         if not self._watchers:
             return
         self._neighbours.watch()
         picture = self._picture_if_due()
         for watcher in list(self._watchers):
-            paused_s = watcher.stream.paused_s
-            if paused_s is None:
+            if watcher.stream.paused_s is None:
                 self._send(watcher, picture)
-            elif paused_s >= STREAM_STALL_S:
+
+    def _cut_stalled(self) -> None:
+        for watcher in list(self._watchers):
+            paused_s = watcher.stream.paused_s
+            if paused_s is not None and paused_s >= STREAM_STALL_S:
                 watcher.stream.cut()
 
     def _picture_if_due(self) -> bytes:
@@ -176,11 +182,16 @@ class Events:
         return _event(b"news", {"items": self._news.items.after(sent)})
 
 
-def _since(parameters: Mapping[str, str]) -> float:
-    text = parameters.get("since", "0")
-    if not _SECONDS.fullmatch(text):
-        raise bad_parameter(f"since: expected seconds since 1970, such as 1764000000.5, not {text!r}")
-    return float(text)
+def _number(parameters: Mapping[str, str], name: str) -> int:
+    text = parameters.get(name, "0")
+    if not _NUMBER.fullmatch(text):
+        raise bad_parameter(f"{name}: expected the number of the newest one that is known, such as 17, not {text!r}")
+    return int(text)
+
+
+def _after(number: int, history: History[Thing]) -> list[Thing]:
+    """Return what came after that number: all, where it has not come yet and so is from before this node was restarted."""
+    return history.after(number if number <= history.count else 0)
 
 
 def _event(name: bytes, document: dict[str, Any]) -> bytes:

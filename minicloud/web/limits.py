@@ -138,6 +138,9 @@ KEPT_NEWS = 100
 SAMPLE_LATENCIES = 1024
 """Latencies of one method that are kept within a sample: ten of them lie above the 99th percentile."""
 
+FAULT_LOG_INTERVAL_S = 60.0
+"""How often a fault in what is done again and again is logged, with its traceback: it may come back five times a second."""
+
 WATCH_S = 5.0
 """How long an asker counts as watching: longer than the time between two asks of a page that polls, and than a reload."""
 

@@ -6,17 +6,18 @@ from typing import Any
 
 import msgspec
 from attrs import define, frozen
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from minicloud.connecting.bodies import collect_body, refuse_body
+from minicloud.connecting.sending import Sender
 from minicloud.raft.configuration import Member
 from minicloud.web.face import NodeFace
 from minicloud.web.limits import ASK_INTERVAL_S, ASK_LIMIT_S, MAX_ASK_ANSWER_BYTES, REPORT_FRESH_S, WATCH_S
+from minicloud.web.steady import SteadyLoop
 
 _PATH = "/raft/status"
 
@@ -58,6 +59,8 @@ class _Outcome:
 
     http_addr: str
     answers: bool
+    is_sure: bool = True
+    """Whether that stands: a node stalls now and then, since its fsync is synchronous, so one late answer means nothing."""
     answered_at: float | None = None
     report: Report | None = None
 
@@ -69,43 +72,48 @@ class Neighbours:
     carries a token: a status needs none.
     """
 
-    _log = Logger()
-
     def __init__(self, node: NodeFace, reactor: Any, agent: IAgent, scheme: str) -> None:
         self._node = node
         self._reactor = reactor
-        self._agent = agent
+        self._sender = Sender(agent, reactor)
         self._scheme = scheme
         self._watched_until = 0.0
         self._outcomes: dict[str, _Outcome] = {}
         self._asking: dict[str, Deferred[None]] = {}
-        self._loop = LoopingCall(self._ask_all)
-        self._loop.clock = reactor
+        self._loop = SteadyLoop(self._ask_all, ASK_INTERVAL_S, "asking the other members", reactor)
 
     def watch(self) -> None:
         """Take note that somebody watches, now and for a while."""
         self._watched_until = self._reactor.seconds() + WATCH_S
-        if not self._loop.running:
-            self._loop.start(ASK_INTERVAL_S).addErrback(self._failed)
+        if not self._loop.is_running:
+            self._loop.start(now=True)
 
     def stop(self) -> None:
         """Ask no more."""
-        if self._loop.running:
-            self._loop.stop()
+        self._loop.stop()
         self._outcomes.clear()
         for asked in list(self._asking.values()):
             asked.cancel()
 
     def seen(self, member: Member) -> Seen:
         """Return what is known of another member."""
-        outcome = self._outcomes.get(member.node_id)
-        if outcome is None or outcome.http_addr != member.http_addr:
+        outcome = self._outcome(member)
+        if outcome is None:
             return Seen()
         if outcome.answered_at is None:
             return Seen(outcome.answers)
         age_s = self._reactor.seconds() - outcome.answered_at
         report = outcome.report if age_s < REPORT_FRESH_S else None
         return Seen(outcome.answers, round(age_s * 1000), report)
+
+    def surely_answers(self, member: Member) -> bool | None:
+        """Return whether another member answers, None where that is not sure: nobody knows, or it was late, for once."""
+        outcome = self._outcome(member)
+        return outcome.answers if outcome is not None and outcome.is_sure else None
+
+    def _outcome(self, member: Member) -> _Outcome | None:
+        outcome = self._outcomes.get(member.node_id)
+        return outcome if outcome is not None and outcome.http_addr == member.http_addr else None
 
     # Asking
 
@@ -128,7 +136,7 @@ class Neighbours:
         timer = self._reactor.callLater(ASK_LIMIT_S, asked.cancel)
         # Before its outcome is looked at: with a member that cannot be reached at all, that may be at once.
         settled: Deferred[None] = asked.addCallbacks(
-            self._answered, self._silent, callbackArgs=(member,), errbackArgs=(member,)
+            self._answered, self._silent, callbackArgs=(member,), errbackArgs=(member, timer)
         )
         self._asking[member.node_id] = settled
 
@@ -140,32 +148,29 @@ class Neighbours:
         settled.addCallback(done)
 
     async def _converse(self, member: Member) -> Report:
-        # A client for each question: it would keep the cookies of the last one.
-        response = await HTTPClient(self._agent).get(
-            f"{self._scheme}://{member.http_addr}{_PATH}",
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
+        url = f"{self._scheme}://{member.http_addr}{_PATH}"
+        response = await self._sender.send("GET", url, Headers())
         return _report(await _body(response), member)
 
     def _answered(self, report: Report, member: Member) -> None:
-        self._note(_Outcome(member.http_addr, True, self._reactor.seconds(), report), member)
+        self._note(_Outcome(member.http_addr, True, answered_at=self._reactor.seconds(), report=report), member)
 
-    def _silent(self, failure: Failure, member: Member) -> None:
-        """Take note that a question had no answer. Why, is for the log of who cannot answer."""
-        before = self._outcomes.get(member.node_id)
-        if before is not None and before.http_addr == member.http_addr:
-            before.answers = False
+    def _silent(self, failure: Failure, member: Member, timer: IDelayedCall) -> None:
+        """Take note that a question had no answer. Why, is for the log of who cannot answer.
+
+        A refusal is sure at once; that the time is up, only if there was no answer to the question before either.
+        """
+        is_late = not timer.active()
+        before = self._outcome(member)
+        if before is None:
+            self._note(_Outcome(member.http_addr, False, is_sure=not is_late), member)
         else:
-            self._note(_Outcome(member.http_addr, False), member)
+            before.is_sure = not (is_late and before.answers)
+            before.answers = False
 
     def _note(self, outcome: _Outcome, member: Member) -> None:
-        if self._loop.running:
+        if self._loop.is_running:
             self._outcomes[member.node_id] = outcome
-
-    def _failed(self, failure: Failure) -> None:
-        self._log.failure("Asking the other members ended", failure=failure)
 
 
 def _report(body: bytes, member: Member) -> Report:

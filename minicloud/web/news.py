@@ -38,7 +38,7 @@ class _Reachability:
     healthy: bool | None = None
     """Whether the leader hears it."""
     answers: bool | None = None
-    """Whether it answers over HTTP."""
+    """Whether it surely answers over HTTP, or surely does not."""
 
     @property
     def is_down(self) -> bool:
@@ -57,7 +57,7 @@ class _Reachability:
 class News:
     """Looks at a node, and keeps what it finds to have changed.
 
-    ``answers`` tells whether another member answers, None where nobody knows; ``wall_clock`` the time of day in seconds
+    ``answers`` tells whether another member answers, None where that is not sure; ``wall_clock`` the time of day in seconds
     since the epoch.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from minicloud.node.status import MemberStatus
 from minicloud.raft.configuration import Configuration
@@ -33,12 +34,13 @@ class Overview:
             each.member.node_id: self._own(own) if each.member.node_id == status.node_id else self._seen(each)
             for each in members
         }
+        known = [evolve(each, healthy=_is_up(each, seen[each.member.node_id])) for each in members]
         return {
             "status": own,
             "members": [_member(each, seen[each.member.node_id]) for each in members],
             "leader": own["leader_id"],
-            "failure_tolerance": failure_tolerance(members),
-            "quorum": _quorum(status.configuration, members, seen),
+            "failure_tolerance": failure_tolerance(known),
+            "quorum": _quorum(status.configuration, known),
             "keys": len(self._node.store),
             "key_bytes": self._node.store.bytes_used,
             "pending_proposals": status.pending_proposals,
@@ -72,12 +74,19 @@ def _member(status: MemberStatus, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _quorum(configuration: Configuration, members: list[MemberStatus], seen: dict[str, Seen]) -> dict[str, int]:
-    """Count the voters, how many of them decide, and how many answer or are heard by the leader."""
-    up = [each for each in members if each.healthy or seen[each.member.node_id].answers]
+def _is_up(status: MemberStatus, seen: Seen) -> bool | None:
+    """Return whether a member is up; None where nobody knows.
+
+    The leader's word counts first, because a quorum is made of whom it hears; where there is none, whether it answers.
+    """
+    return seen.answers if status.healthy is None else status.healthy
+
+
+def _quorum(configuration: Configuration, members: list[MemberStatus]) -> dict[str, int]:
+    """Count the voters, how many of them decide, and how many are known to be up."""
     voters = configuration.voters
     return {
         "voters": len(voters),
         "needed": configuration.quorum,
-        "up": sum(each.member.node_id in voters for each in up),
+        "up": sum(each.healthy is True and each.member.node_id in voters for each in members),
     }

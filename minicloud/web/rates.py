@@ -19,6 +19,8 @@ _NO_WORK = frozenset((CLIENT_GONE, _REDIRECTED))
 class Sample(msgspec.Struct, frozen=True):
     """One second of this node. Latencies are None where there was no such request."""
 
+    number: int
+    """From 1, growing by one. A restart begins anew."""
     at: float
     """The end of that second, in seconds since the epoch."""
     writes_applied_per_s: float
@@ -108,6 +110,7 @@ class Rates:
         get_p50_ms, get_p99_ms = self._gets.percentiles_ms(0.5, 0.99)
         self.samples.add(
             Sample(
+                number=self.samples.count + 1,
                 at=round(self._wall_clock(), 3),
                 writes_applied_per_s=round(self._applied / elapsed_s, 2),
                 puts_per_s=round(self._puts.count / elapsed_s, 2),

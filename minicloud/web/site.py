@@ -140,10 +140,10 @@ class MinicloudSite(Site):
         self.common_lines = b"Date: %b\r\nServer: minicloud\r\nX-Content-Type-Options: nosniff\r\n" % datetimeToString(
             self._wall_clock()
         )
+        self._sweep_call = self.reactor.callLater(SWEEP_INTERVAL_S, self._tick_or_rest)  # first: no fault is to end it
         now = self.now()
         for channel in [channel for channel in self._channels if channel.deadline <= now]:
             channel.expire()
-        self._sweep_call = self.reactor.callLater(SWEEP_INTERVAL_S, self._tick_or_rest)
 
     def _tick_or_rest(self) -> None:
         self._sweep_call = None

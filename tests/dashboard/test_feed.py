@@ -1,6 +1,7 @@
 """How the page hears from its node: a stream, polls where there is none, and silence that is told."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -61,8 +62,8 @@ async def test_a_proxy_that_holds_the_stream_back_makes_the_page_poll(
         "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('format=json'))"
     )
     first, *later = await page.evaluate(urls)
-    assert "since" not in first
-    assert all("&since=" in one for one in later), "what is there already is not fetched again"
+    assert "_after=" not in first
+    assert all(re.search(r"&samples_after=\d+&news_after=[1-9]", one) for one in later), "nothing is fetched twice"
     stage.cluster.leader = stage.cluster.members[1]
     await page.until("document.getElementById('fact-leader').textContent === 'node2'")
     await page.until("document.querySelector('#news li').textContent.includes('node2 leads')")
@@ -102,6 +103,21 @@ async def test_polls_go_on_when_the_node_s_clock_is_set_back(browser: Browser, s
         name = stage.cluster.leader.node_id
         await page.until(f"document.querySelector('#news li').textContent.includes('{name} leads')")
     page.expect("status of 503")
+
+
+@pytest_twisted.ensureDeferred
+async def test_polls_begin_afresh_with_another_node(browser: Browser, stage: Stage, make_proxy: Any) -> None:
+    """Its numbers are others: what node1 has told must not hide what node2 has to tell."""
+    proxy, url = make_proxy("refuse")
+    page = await browser.open(url)
+    await page.until(f"{POLLS} >= 3")
+    proxy.port = stage.ports["node2"].getHost().port
+    for connection in list(proxy.connections):
+        connection.transport.loseConnection()
+    await page.until("document.getElementById('served-node').textContent === 'node2'")
+    await page.until("document.querySelector('#news').textContent.includes('node2 started')")
+    assert "node1 started" not in await page.text("news")
+    page.expect(f"status of 503|{GONE}")  # a poll may be under way just then
 
 
 @pytest_twisted.ensureDeferred

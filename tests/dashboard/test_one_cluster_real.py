@@ -24,7 +24,7 @@ from tests.process.cluster import Cluster, cluster_in
 
 TOKEN = "a-secret-of-this-test"
 REFUSED = "status of 401"
-POLLED = "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('format=json&since='))"
+POLLED = "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => name.includes('format=json&samples_after='))"
 BINARY = bytes(range(256))
 LONG = "x" * 300_000
 DEEP = next(value for value in VALUES if value.startswith('{"a":{"a":') and len(value) > 10_000)

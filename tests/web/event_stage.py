@@ -88,7 +88,7 @@ class Page:
 
 @define
 class Stage:
-    """Three nodes, of which node1 leads. The time of day goes with the clock."""
+    """Three nodes, of which node1 leads. The time of day goes with the clock, but for a step."""
 
     cluster: StandInCluster = field(factory=StandInCluster)
     clock: Clock = field(factory=Clock)
@@ -97,13 +97,14 @@ class Stage:
     sites: dict = field(factory=dict)
     rates: dict = field(factory=dict)
     counted: list = field(factory=list)
+    time_of_day_step_s: float = 0.0
 
     def __attrs_post_init__(self):
         for node_id in self.cluster.nodes:
             self.start(node_id)
 
     def now(self):
-        return WALL_CLOCK + self.clock.seconds()
+        return WALL_CLOCK + self.clock.seconds() + self.time_of_day_step_s
 
     def start(self, node_id):
         node = self.cluster.nodes[node_id]

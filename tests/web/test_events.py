@@ -87,13 +87,17 @@ def test_nothing_can_be_sent_there(stage, method):
     [
         "format=xml",
         "format=",
-        "since=5",
-        "format=json&since=",
-        "format=json&since=-1",
-        "format=json&since=nan",
-        "format=json&since=1e9",
-        "format=json&since=1.",
-        "format=json&since=%D9%A3",
+        "samples_after=5",
+        "news_after=5",
+        "format=json&samples_after=",
+        "format=json&samples_after=-1",
+        "format=json&samples_after=nan",
+        "format=json&samples_after=1e9",
+        "format=json&samples_after=1.5",
+        "format=json&samples_after=1234567890123",
+        "format=json&news_after=%D9%A3",
+        "format=json&news_after=1&news_after=1",
+        "format=json&since=5",
         "format=json&format=json",
         "prefix=a",
     ],
@@ -193,12 +197,34 @@ def test_a_page_behind_a_proxy_gets_the_same_once(stage):
 def test_only_what_is_newer_is_told(stage):
     stage.pass_time(5.0)
     before = stage.ask("/events?format=json").json
-    newest = before["rates"]["samples"][-1]["at"]
+    newest, item = before["rates"]["samples"][-1], before["news"]["items"][-1]
     stage.pass_time(3.0)
-    after = stage.ask(f"/events?format=json&since={newest}").json
-    assert [round(sample["at"] - newest, 1) for sample in after["rates"]["samples"]] == [1.0, 2.0, 3.0]
-    assert before["news"]["items"] != []
+    after = stage.ask(f"/events?format=json&samples_after={newest['number']}&news_after={item['number']}").json
+    assert [round(sample["at"] - newest["at"], 1) for sample in after["rates"]["samples"]] == [1.0, 2.0, 3.0]
+    assert [sample["number"] - newest["number"] for sample in after["rates"]["samples"]] == [1, 2, 3]
     assert after["news"]["items"] == []
+    without_news = stage.ask(f"/events?format=json&news_after={item['number']}").json
+    assert without_news["rates"]["samples"][0]["number"] == 1
+    assert without_news["news"]["items"] == []
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
+def test_a_step_of_the_time_of_day_hides_and_repeats_nothing(stage, step_s):
+    stage.pass_time(5.3)
+    stage.time_of_day_step_s = step_s
+    stage.cluster.leader = None
+    stage.pass_time(2.0)
+    after = stage.ask("/events?format=json&samples_after=5&news_after=2").json
+    assert [sample["number"] for sample in after["rates"]["samples"]] == [6, 7]
+    assert [item["kind"] for item in after["news"]["items"]] == ["no_leader"]
+
+
+def test_numbers_from_before_a_restart_hide_nothing(stage):
+    stage.pass_time(5.3)
+    everything = stage.ask("/events?format=json").json
+    asked = stage.ask("/events?format=json&samples_after=6&news_after=400").json
+    assert len(asked["rates"]["samples"]) == 5
+    assert asked["news"] == everything["news"]
 
 
 def test_head_works_on_the_json_too(stage):
@@ -303,6 +329,73 @@ def test_a_hang_up_is_noticed_while_nothing_is_read(stage):
     page = stage.watch()
     page.stop_reading()
     assert page.connection.transport.producerState == "producing"
+
+
+# Faults of our own
+
+
+def _break(stage, once):
+    """Have the node raise when it is asked for its members, as a fault in it would."""
+    node = stage.cluster.nodes["node1"]
+    members = node.members
+
+    def broken():
+        if once:
+            node.members = members
+        raise RuntimeError("a fault")
+
+    node.members = broken
+
+
+def test_a_fault_once_does_not_end_what_is_told(stage):
+    page = stage.watch()
+    stage.pass_time(2.0)
+    page.fresh()
+    _break(stage, once=True)
+    stage.pass_time(3.0)
+    stage.cluster.leader = None
+    stage.pass_time(0.3)
+    names = [name for name, _ in split_events(page.body)[-20:]]
+    assert {"cluster", "rates", "news"} <= set(names)
+    assert page.events("news")[-1]["items"][-1]["kind"] == "no_leader"
+    assert page.events("cluster")[-1]["leader"] is None
+
+
+def test_a_fault_that_stays_keeps_no_stalled_stream_and_no_samples_back(stage):
+    page = stage.watch()
+    page.stop_reading()
+    _break(stage, once=False)
+    stage.pass_time(STREAM_STALL_S + 0.3)
+    assert page.connection.transport.aborted
+    assert stage.rates["node1"].samples.count >= STREAM_STALL_S
+
+
+def test_a_fault_in_the_news_keeps_no_pictures_back(stage, monkeypatch):
+    page = stage.watch()
+    stage.pass_time(2.0)
+    page.fresh()
+
+    def broken(news):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("minicloud.web.news.News.look", broken)
+    stage.pass_time(3.3)
+    assert len(page.fresh("cluster")) >= 3
+
+
+def test_a_fault_in_a_sample_is_not_the_last_one(stage, monkeypatch):
+    page = stage.watch()
+    page.fresh()
+
+    def broken(latencies, *ranks):
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("minicloud.web.rates.Latencies.percentiles_ms", broken)
+        stage.pass_time(2.3)
+        assert page.fresh("rates") == []
+    stage.pass_time(2.0)
+    assert len(page.fresh("rates")) == 2
 
 
 # How many

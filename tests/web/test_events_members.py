@@ -364,6 +364,31 @@ def test_the_leader_hears_members_that_have_not_answered(stage):
     assert newest(stage.watch())["quorum"] == {"voters": 3, "needed": 2, "up": 3}
 
 
+def test_a_follower_counts_who_does_not_answer_as_failed(stage):
+    page = stage.watch("node2")
+    stage.pass_time(1.0)
+    assert newest(page)["failure_tolerance"] == 1
+    stage.kill("node3")
+    stage.pass_time(1.0)
+    assert (newest(page)["failure_tolerance"], newest(page)["quorum"]["up"]) == (0, 2)
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_the_word_of_the_leader_counts_before_an_answer(stage, healthy):
+    node = stage.cluster.nodes["node1"]
+    members = node.members
+    node.members = lambda: [
+        evolve(each, healthy=healthy if each.member.node_id == "node3" else True) for each in members()
+    ]
+    page = stage.watch()
+    if healthy:
+        stage.kill("node3")
+    stage.pass_time(1.0)
+    assert known(page)[0] is not healthy
+    assert newest(page)["quorum"] == {"voters": 3, "needed": 2, "up": 2 + healthy}
+    assert newest(page)["failure_tolerance"] == int(healthy)
+
+
 def test_learners_do_not_count(stage):
     first, second, third = stage.cluster.members
     learner = evolve(third, suffrage=Suffrage.LEARNER)
@@ -377,6 +402,27 @@ def test_a_node_that_is_no_member_counts_nobody(stage):
     document = newest(stage.watch())
     assert document["members"] == []
     assert document["quorum"] == {"voters": 0, "needed": 1, "up": 0}
+
+
+# A fault of our own
+
+
+def test_a_fault_once_does_not_end_the_questions(stage):
+    page = stage.watch()
+    stage.pass_time(1.05)
+    node = stage.cluster.nodes["node1"]
+    status = node.status
+
+    def broken():
+        node.status = status
+        raise RuntimeError("a fault")
+
+    node.status = broken
+    stage.pass_time(0.5)
+    assert node.status is status
+    stage.kill("node3")
+    stage.pass_time(1.0)
+    assert known(page)[0] is False
 
 
 # The end

@@ -1,10 +1,13 @@
 """The news event: what happened to the cluster, as one node saw it."""
 
+from itertools import groupby
+
 import pytest
 from attrs import evolve
+from twisted.internet.task import deferLater
 
 from minicloud.raft.configuration import Member, Suffrage
-from minicloud.web.limits import KEPT_NEWS, LOOK_INTERVAL_S
+from minicloud.web.limits import ASK_INTERVAL_S, ASK_LIMIT_S, KEPT_NEWS, LOOK_INTERVAL_S
 from minicloud.web.news import News
 from tests.web.event_stage import Stage
 from tests.web.stand_in import StandInCluster
@@ -237,6 +240,101 @@ def test_what_happens_is_told_at_once_and_once():
     assert item["kind"] == "no_leader"
     stage.pass_time(3.0)
     assert page.fresh("news") == []
+
+
+def told(page):
+    return [(item["kind"], item["node_id"]) for event in page.fresh("news") for item in event["items"]]
+
+
+class Slow:
+    """A node3 that stalls when it is asked, as a node does while its disk is slow; and a page that watches."""
+
+    def __init__(self, served="node1"):
+        self.stage = Stage()
+        self.delays_s = []
+        """For the next questions; then it answers at once."""
+        self.asked = 0
+        root = self.stage.sites["node3"].root
+        self._respond, root.respond = root.respond, self._respond_late
+        self.page = self.stage.watch(served)
+        self.stage.pass_time(1.0)
+        assert told(self.page)[0] == ("started", served)
+
+    def _respond_late(self, request):
+        self.asked += 1
+        delay_s = self.delays_s.pop(0) if self.delays_s else 0.0
+        return deferLater(self.stage.clock, delay_s, self._respond, request) if delay_s else self._respond(request)
+
+    def pass_questions(self, number):
+        """Let time pass until so many more were asked, and what came of the last one is shown."""
+        wanted = self.asked + number + 1
+        for _ in range(400 * number):
+            if self.asked == wanted:
+                return self.stage.pass_time(0.25)
+            self.stage.pass_time(0.05)
+        raise AssertionError("it is not asked")
+
+    @property
+    def answers(self):
+        """Each different thing that the card said in turn."""
+        members = (member for event in self.page.events("cluster") for member in event["members"])
+        return [one for one, _ in groupby(member["answers"] for member in members if member["node_id"] == "node3")]
+
+
+LATE_S = ASK_LIMIT_S + 0.2
+
+
+@pytest.mark.parametrize("served", ["node1", "node2"])
+def test_one_late_answer_is_shown_but_is_no_news(served):
+    slow = Slow(served)
+    slow.delays_s = [LATE_S]
+    slow.pass_questions(3)
+    assert slow.answers == [None, True, False, True], "the card says so at once"
+    assert told(slow.page) == []
+
+
+def test_late_now_and_then_is_no_news():
+    slow = Slow()
+    slow.delays_s = [LATE_S, 0.0] * 4
+    slow.pass_questions(9)
+    assert slow.answers == [None, True, *[False, True] * 4]
+    assert told(slow.page) == []
+
+
+def test_the_first_answer_of_all_may_be_late_too():
+    stage = Stage()
+    stage.network.silent.add(stage.address("node3"))
+    page = stage.watch()
+    stage.pass_time(ASK_LIMIT_S - 0.1)
+    told(page)
+    stage.network.silent.clear()
+    stage.pass_time(3.0)
+    assert told(page) == []
+    answers = [member["answers"] for event in page.events("cluster") for member in event["members"][2:]]
+    assert [one for one, _ in groupby(answers)] == [None, False, True]
+
+
+def test_two_late_answers_in_a_row_are_news_and_so_is_the_next_in_time():
+    slow = Slow()
+    slow.delays_s = [LATE_S] * 9
+    slow.pass_questions(2)
+    assert told(slow.page) == [("unreachable", "node3")]
+    slow.pass_questions(2)
+    assert told(slow.page) == []
+    slow.delays_s.clear()
+    slow.pass_questions(2)
+    assert told(slow.page) == [("reachable", "node3")]
+    assert slow.answers == [None, True, False, True]
+
+
+def test_a_refusal_is_news_at_once_after_a_late_answer_too():
+    slow = Slow()
+    slow.delays_s = [LATE_S]
+    slow.pass_questions(1)
+    assert told(slow.page) == []
+    slow.stage.kill("node3")
+    slow.stage.pass_time(ASK_INTERVAL_S + 0.25)
+    assert told(slow.page) == [("unreachable", "node3")]
 
 
 def test_a_member_that_dies_while_somebody_watches_is_news():

@@ -146,7 +146,9 @@ def test_a_page_that_is_opened_late_gets_all_that_is_kept():
     stage.pass_time(5.3)
     (first,) = stage.watch().events("rates")
     assert len(first["samples"]) == 5
+    assert [sample["number"] for sample in first["samples"]] == [1, 2, 3, 4, 5]
     assert list(first["samples"][0]) == [
+        "number",
         "at",
         "writes_applied_per_s",
         "puts_per_s",

@@ -255,6 +255,21 @@ def test_a_connection_that_cannot_be_closed_is_cut(scripted):
     assert connection.transport.aborted
 
 
+def test_a_fault_with_one_connection_does_not_end_the_deadlines(scripted, monkeypatch):
+    connection = scripted.connect()
+
+    def broken(channel):
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("minicloud.web.channel.Channel.expire", broken)
+        with pytest.raises(RuntimeError):  # a reactor logs it, and goes on
+            pass_time(scripted, IDLE_DEADLINE_S + SWEEP_INTERVAL_S)
+    assert not connection.closing
+    pass_time(scripted, SWEEP_INTERVAL_S)
+    assert connection.closing
+
+
 def test_without_connections_no_timer_runs(scripted):
     connection = scripted.connect()
     connection.hang_up()
