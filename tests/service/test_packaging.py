@@ -22,6 +22,10 @@ INSTALL_LIMIT_S = 120
 """Building takes a few seconds, and another process may be at it."""
 
 
+COMPILED_IN_PLACE = {"PYTHONPYCACHEPREFIX": ""}
+"""pip leaves the compiled modules in the environment that it installs into, as it does for everybody."""
+
+
 class Installation:
     """An environment of its own, which borrows the dependencies of this one."""
 
@@ -37,7 +41,14 @@ class Installation:
         """Run pip for this environment, without the network."""
         options = ("--disable-pip-version-check", "--no-deps", "--no-index", "--no-build-isolation", "--quiet")
         command = [sys.executable, "-m", "pip", "--python", str(self.python), *arguments[:1], *options, *arguments[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False)
+        done = subprocess.run(
+            command,
+            env={**os.environ, **COMPILED_IN_PLACE},
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_LIMIT_S,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     def run(self, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -94,7 +105,8 @@ def check_node(nodes: Nodes, installation: Installation) -> None:
         "MINICLOUD_LISTEN_ADDR": f"127.0.0.1:{port}",
         "MINICLOUD_RAFT_ADDR": f"127.0.0.1:{raft_port}",
     }
-    node = nodes.start("configs/node1.yaml", port, command, PYTHONPATH="", **addresses).wait_ready()
+    own = {"PYTHONPATH": "", **COMPILED_IN_PLACE}
+    node = nodes.start("configs/node1.yaml", port, command, **own, **addresses).wait_ready()
     status, page = node.ask("GET", "/dashboard")
     assert status == 200
     assert b"<html" in page
