@@ -9,7 +9,7 @@ import click
 
 from minicloud.cli import exits, output
 from minicloud.cli.group import ask, cli
-from minicloud.cli.options import collect, verb_options
+from minicloud.cli.options import collect, refuse_empty, verb_options
 
 if TYPE_CHECKING:
     from minicloud.client import Client, Member
@@ -99,16 +99,19 @@ def _done(
 @click.argument("node_id", metavar="ID")
 @click.argument("raft_addr", metavar="RAFT_ADDR")
 @click.option(
-    "--http-addr", default="", metavar="HOST:PORT", help="Where clients reach it.  [default: Raft port less 10]"
+    "--http-addr",
+    metavar="HOST:PORT",
+    callback=refuse_empty,
+    help="Where clients reach it.  [default: Raft port less 10]",
 )
 @click.option("--learner", is_flag=True, help="Let it follow without a vote.")
 @verb_options
 @click.pass_context
-def join(ctx: click.Context, node_id: str, raft_addr: str, http_addr: str, learner: bool) -> int:
+def join(ctx: click.Context, node_id: str, raft_addr: str, http_addr: str | None, learner: bool) -> int:
     """Make the running node ID, which listens for its peers on RAFT_ADDR (host:port), a member."""
     return _done(
         ctx,
-        lambda client: client.join(node_id, raft_addr, http_addr=http_addr, voter=not learner),
+        lambda client: client.join(node_id, raft_addr, http_addr=http_addr or "", voter=not learner),
         f"{output.printable(node_id)}: is a member now"
         + ("" if learner else ", and gets its vote once it has caught up"),
         {"node_id": node_id, "joined": True},

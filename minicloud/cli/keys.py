@@ -85,7 +85,7 @@ def list_keys(ctx: click.Context, prefix: str, start: str, limit: int | None, va
     """List the keys that begin with PREFIX, in the order of their bytes. Without PREFIX: all keys.
 
     In plain output there is a key on each line; with --values a tab and the value follow, in which what could break the
-    line is escaped (-o json has every byte).
+    line is escaped (-o json has every byte). A program gets that as UTF-8. --timeout holds for each page.
     """
     from minicloud.cli.listing import listing
     from minicloud.cli.options import collect

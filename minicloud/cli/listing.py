@@ -64,9 +64,15 @@ class _Plain:
 
     def write(self, items: tuple[Item, ...]) -> None:
         # A program gets each key as it is, so that it can ask for it; a terminal must not be played tricks on.
-        shown = output.printable if output.is_terminal() else str
-        lines = (shown(item.key) + (f"\t{_one_line(item)}" if self._values else "") for item in items)
-        output.write_lines(lines)
+        if output.is_terminal():
+            output.write_lines(self._line(output.printable(item.key), item) for item in items)
+        else:
+            text = "".join(f"{self._line(item.key, item)}\n" for item in items)
+            # In UTF-8 whatever the code page: another one may not have the characters of a key.
+            output.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+    def _line(self, key: str, item: Item) -> str:
+        return f"{key}\t{_one_line(item)}" if self._values else key
 
     def end(self, revision: int) -> None:
         pass

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.python.failure import Failure
 
 from minicloud.cli.latencies import Latencies
 from minicloud.cli.session import Visit
@@ -19,6 +21,10 @@ PAUSE_AFTER_ERROR_S: Final = 0.01
 
 TIDY_WHEN_INTERRUPTED_S: Final = 5.0
 """How long whoever has pressed Ctrl+C may have to wait until what was written is deleted."""
+
+DELETING_PASSES: Final = 2
+"""A client whose delete has failed asks for no other. Its key is left to those that have more luck, and, where it was the last
+one, to a second pass: what failed may have been the end of one connection, or of one leader."""
 
 SHOW_EVERY_S: Final = 0.2
 
@@ -87,10 +93,16 @@ class Load:
     _touched: int = 0
     """Keys below this number may have been written."""
     _tidied: int = 0
+    _numbers: deque[int] = field(factory=deque)
+    """Of keys that still are to be written before it is measured, or to be deleted after it."""
+    _asking: list[Deferred[Any]] = field(factory=list)
+    """What the clients are about."""
+    _tidying: bool = False
     _began_s: float = 0.0
     _ends_s: float = float("inf")
-    _tidy_until_s: float = float("inf")
     _interrupted: bool = False
+    _given_up: bool = False
+    """Whether what is still there stays there."""
     _over: Deferred[None] = field(factory=Deferred)
 
     def __attrs_post_init__(self) -> None:
@@ -103,36 +115,55 @@ class Load:
         """Do all of it. Raises ClientError where the cluster does not even take the keys that are to be there first."""
         self._visit.reactor.addSystemEventTrigger("before", "shutdown", self._interrupt)
         try:
+            await self._load_and_tidy()
+        finally:
+            self.measured.left = self._touched - self._tidied
+            self._over.callback(None)
+
+    async def _load_and_tidy(self) -> None:
+        try:
             await self._prepare()
             await self._measure()
         finally:
             if not self._plan.keep:
                 await self._tidy()
-            self.measured.left = self._touched - self._tidied
-            self._over.callback(None)
 
     def _interrupt(self) -> Deferred[None]:
         """Come to an end; the reactor goes on until the Deferred fires."""
-        if self._over.called:
-            return succeed(None)
-        self._interrupted = True
-        self._ends_s = self._visit.now()
-        self._tidy_until_s = self._ends_s + TIDY_WHEN_INTERRUPTED_S
+        if not self._over.called:
+            self._interrupted = True
+            self._visit.reactor.callLater(TIDY_WHEN_INTERRUPTED_S, self._give_up)
+            self._visit.insisted.addCallback(lambda _: self._give_up())
+            if not self._tidying:
+                self._cancel()
         return self._over
+
+    def _give_up(self) -> None:
+        """Leave what is still there; it is told in the end."""
+        self._given_up = True
+        self._cancel()
+
+    def _cancel(self) -> None:
+        """Wait for no answer any more: a cluster that hangs gives none for as long as a request may take."""
+        for asking in self._asking:
+            asking.cancel()
 
     async def _prepare(self) -> None:
         """Write all keys that are to be read; before a load of writes one only, to see whether they are possible."""
         count = 1 if self._plan.workload == "put" else self._plan.keys
-        numbers = iter(range(count))
+        self._numbers.extend(range(count))
         with self._shown("writing keys", lambda: self._touched / count, lambda: f"{self._touched:,}"):
-            await self._all(lambda client: self._write_keys(client, numbers))
+            await self._all(self._write_keys)
 
-    async def _write_keys(self, client: Client, numbers: Iterator[int]) -> None:
-        for number in numbers:
-            if self._interrupted:
-                return
+    async def _write_keys(self, client: Client) -> None:
+        while self._numbers:
+            number = self._numbers.popleft()
             self._touched = max(self._touched, number + 1)
-            await client.put(self._plan.key(number), self._value)
+            try:
+                await client.put(self._plan.key(number), self._value)
+            except ClientError:
+                self._numbers.clear()  # It is over, so the others have no more to write.
+                raise
 
     async def _measure(self) -> None:
         if self._interrupted:
@@ -169,25 +200,29 @@ class Load:
         return client.put(self._plan.key(number), self._value)
 
     async def _tidy(self) -> None:
-        numbers = iter(range(self._touched))
+        self._tidying = True
+        self._numbers = deque(range(self._touched))
         with self._shown("deleting keys", lambda: self._tidied / max(1, self._touched), lambda: f"{self._tidied:,}"):
-            await self._all(lambda client: self._delete_keys(client, numbers))
+            for _ in range(DELETING_PASSES):
+                if not self._given_up:
+                    await self._all(self._delete_keys)
 
-    async def _delete_keys(self, client: Client, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            if self._visit.now() >= self._tidy_until_s:
-                return
+    async def _delete_keys(self, client: Client) -> None:
+        while self._numbers:
+            number = self._numbers.popleft()
             try:
                 await client.delete(self._plan.key(number))
             except ClientError:
-                return  # Most likely the next ones fail as well; that they are still there is said in the end.
+                self._numbers.append(number)
+                return
             self._tidied += 1
 
     async def _all(self, work: Callable[[Client], Any]) -> None:
-        """Let every client do its work. Raises the first error when all have ended."""
-        done = await DeferredList([ensureDeferred(work(client)) for client in self._clients], consumeErrors=True)
+        """Let every client do its work. Raises the first error when all have ended; to be interrupted is none."""
+        self._asking = [ensureDeferred(work(client)) for client in self._clients]
+        done = await DeferredList(self._asking, consumeErrors=True)
         for succeeded, result in done:
-            if not succeeded:
+            if not succeeded and not (self._interrupted and result.check(CancelledError)):
                 result.raiseException()
 
     def _elapsed_s(self) -> float:
@@ -201,14 +236,20 @@ class Load:
 
 
 class _Shown:
-    """Shows progress while it is entered."""
+    """Shows progress while it is entered, and as long as there is a terminal that takes it."""
 
     def __init__(self, reactor: Any, show: Callable[[], None]) -> None:
         self._loop = LoopingCall(show)
         self._loop.clock = reactor
 
     def __enter__(self) -> None:
-        self._loop.start(SHOW_EVERY_S)
+        self._loop.start(SHOW_EVERY_S).addErrback(_pass_over_lost_terminal)
 
     def __exit__(self, *reason: object) -> None:
-        self._loop.stop()
+        if self._loop.running:
+            self._loop.stop()
+
+
+def _pass_over_lost_terminal(failure: Failure) -> None:
+    """Go on without showing: what is measured, and the keys that are to be deleted, matter more."""
+    failure.trap(OSError)

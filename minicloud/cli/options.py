@@ -21,6 +21,8 @@ MAX_TIMEOUT_S = 300.0
 MAX_TOKEN_BYTES = 4096
 """A token travels in a header line; servers refuse much longer ones."""
 
+_EXPECTED_TOKEN = "expected to hold a token: one line of printable ASCII"
+
 FORMATS = ("plain", "json", "table")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -40,8 +42,18 @@ class Options:
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep what was given; a later place on the command line overrides an earlier one."""
-    if value:
-        ctx.ensure_object(dict)[param.name] = value
+    if value is None or value == ():
+        return
+    for text in value if isinstance(value, tuple) else (value,):
+        refuse_empty(ctx, param, text)
+    ctx.ensure_object(dict)[param.name] = value
+
+
+def refuse_empty(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuse an option with an empty value: most often a variable that was not set, and without it all would be different."""
+    if value == "":
+        raise click.BadParameter("it is empty; give it a value, or leave the option out")
+    return value
 
 
 def _remember_seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -115,18 +127,29 @@ def collect(ctx: click.Context) -> Options:
     token_file = given.get("token_file")
     return Options(
         servers=given.get("servers") or ((from_environment,) if from_environment else DEFAULT_SERVERS),
-        token=os.environ.get("AUTH_TOKEN", "").strip() if token_file is None else _read_token(token_file),
+        token=_token_of_environment() if token_file is None else _read_token(token_file),
         output=given.get("output"),
         timeout_s=given.get("timeout_s", DEFAULT_TIMEOUT_S),
     )
 
 
+def _token_of_environment() -> str:
+    token = os.environ.get("AUTH_TOKEN", "").strip()
+    if token and not _is_token(token):
+        raise click.UsageError(f"the environment variable AUTH_TOKEN is {_EXPECTED_TOKEN}")
+    return token
+
+
 def _read_token(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            token = file.read(MAX_TOKEN_BYTES + 1).strip()
+            token = file.read(MAX_TOKEN_BYTES + 1).strip().decode("ascii", "replace")
     except OSError as error:
         raise click.UsageError(f"--token-file: cannot read {path!r}: {error.strerror or error}") from None
-    if not token or len(token) > MAX_TOKEN_BYTES or not token.isascii() or not token.decode("ascii").isprintable():
-        raise click.UsageError(f"--token-file: {path!r} is expected to hold a token: one line of printable ASCII")
-    return token.decode("ascii")
+    if not _is_token(token):
+        raise click.UsageError(f"--token-file: {path!r} is {_EXPECTED_TOKEN}")
+    return token
+
+
+def _is_token(text: str) -> bool:
+    return 0 < len(text) <= MAX_TOKEN_BYTES and text.isascii() and text.isprintable()

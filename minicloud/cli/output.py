@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -51,21 +53,23 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def write_json(document: Any) -> None:
     """Write JSON; indented for a person, on one line for a program."""
-    click.echo(json.dumps(document, indent=2 if sys.stdout.isatty() else None))
+    click.echo(json.dumps(document, indent=2 if is_terminal() else None))
 
 
 def write_bytes(value: bytes) -> None:
     """Write exactly these bytes; on a terminal a newline follows, so that the prompt starts on a line of its own."""
+    if sys.stdout is None:  # Python's word for a file descriptor that is closed.
+        raise OSError(errno.EBADF, "stdout is closed; > /dev/null throws results away")
     stream = sys.stdout.buffer
     stream.write(value)
-    if sys.stdout.isatty() and not value.endswith(b"\n"):
+    if is_terminal() and not value.endswith(b"\n"):
         stream.write(b"\n")
     stream.flush()
 
 
 def is_terminal() -> bool:
     """Return whether a person reads stdout."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def list_format(chosen: str | None) -> str:
@@ -120,8 +124,9 @@ def value_document(key: str, value: bytes, revision: int) -> dict[str, Any]:
 
 
 def talk(text: str) -> None:
-    """Tell the user something that is no result."""
-    click.echo(text, err=True)
+    """Tell the user something that is no result. Where the terminal is gone, there is nobody to tell that either."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def milliseconds(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TextIO
 
 import click
@@ -147,8 +147,9 @@ class Bar(AbstractContextManager["Bar"]):
         return self
 
     def __exit__(self, *reason: object) -> None:
-        """Take the bar away."""
-        self._progress.stop()
+        """Take the bar away. Where the terminal is gone, so is the bar."""
+        with suppress(OSError):
+            self._progress.stop()
 
     def show(self, what: str, fraction: float, told: str) -> None:
         """Show how far ``what`` is, and a few words more."""

@@ -18,6 +18,8 @@ def read_value(text: str) -> bytes:
     Raises click.UsageError where they cannot be had.
     """
     if text == "-":
+        if sys.stdin is None:  # Python's word for a file descriptor that is closed.
+            raise click.UsageError("the value is to come from stdin, which is closed; give it as VALUE, or as @file")
         return _read(sys.stdin.buffer, "stdin")
     if text.startswith("@"):
         try:

@@ -9,7 +9,7 @@ import pytest
 from attrs import frozen
 from twisted.internet.defer import ensureDeferred
 
-from minicloud.cli import main, session
+from minicloud.cli import command, session
 from minicloud.cli.options import Options
 from minicloud.client import Client
 from tests.client.network import STEP_S, Network
@@ -88,7 +88,7 @@ def cloudctl(network: Network, monkeypatch: pytest.MonkeyPatch, capfdbinary: Any
         nonlocal interrupt_after_s
         interrupt_after_s = interrupted_after_s
         with nullcontext() if on is None else redirect_stdout(on):
-            status = main.run(arguments)
+            status = command.run(arguments)
         captured = capfdbinary.readouterr()
         return Ended(status, captured.out, captured.err.decode())
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from minicloud.cli.bench import MAX_CONNECTIONS
 from minicloud.cli.latencies import Latencies
+from minicloud.web import limits
 from tests.cli.conftest import Cloudctl
 from tests.client.network import Network, document, found, problem
 
@@ -123,10 +125,17 @@ def test_keys_that_could_not_be_deleted_are_named(store: Store, cloudctl: Cloudc
     assert "5 keys may be left below bench/" in ended.err
 
 
-@pytest.mark.parametrize("wrong", [("--connections", "0"), ("--duration", "0"), ("--keys", "x"), ("--reads", "101")])
+@pytest.mark.parametrize(
+    "wrong",
+    [("--connections", "0"), ("--connections", "501"), ("--duration", "0"), ("--keys", "x"), ("--reads", "101")],
+)
 def test_a_load_that_makes_no_sense_is_a_usage_error(cloudctl: Cloudctl, wrong: tuple[str, ...]) -> None:
     assert cloudctl("bench", "mixed", *wrong).status == 2
     assert cloudctl("bench", "scan").status == 2
+
+
+def test_a_node_takes_as_many_connections_as_can_be_wished() -> None:
+    assert MAX_CONNECTIONS < limits.MAX_CONNECTIONS
 
 
 def test_percentiles_are_at_most_one_per_cent_too_long() -> None:

@@ -164,7 +164,7 @@ def test_the_script_for_powershell_registers_itself_and_leaves_no_variables(clou
 def test_powershell_gets_kind_value_and_help_on_a_line(folder: Path, words: str, typed: str, lines: list[str]) -> None:
     asked = {VARIABLE: "powershell_complete", "COMP_WORDS": words, "COMP_CWORD": typed}
     done = subprocess.run(
-        [sys.executable, "-c", "from minicloud.cli.main import run; run([])"],
+        [sys.executable, "-c", "from minicloud.cli.command import run; run([])"],
         env=environment(folder, **asked),
         capture_output=True,
         text=True,

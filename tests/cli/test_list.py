@@ -1,5 +1,6 @@
 """``list``: page by page, in each form."""
 
+import io
 import json
 from typing import Any
 
@@ -102,6 +103,17 @@ def test_on_a_terminal_it_counts_and_says_that_there_are_more(
 def test_a_key_reaches_a_program_as_it_is(network: Network, cloudctl: Cloudctl) -> None:
     network.serve(HERE, page(item("b\u202e")))
     assert cloudctl("list").out.decode() == "b\u202e\n"
+
+
+@pytest.mark.parametrize("values", [(), ("--values",)])
+def test_a_key_reaches_a_program_as_utf_8_whatever_the_code_page(
+    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch, values: tuple[str, ...]
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="backslashreplace")
+    monkeypatch.setattr("sys.stdout", stream)
+    network.serve(HERE, page(item("中", b"\xe4\xb8\xad")))
+    assert cloudctl("list", *values).status == 0
+    assert stream.buffer.getvalue().decode() == ("中\t中\n" if values else "中\n")
 
 
 def test_a_wrong_start_is_an_error_in_words(network: Network, cloudctl: Cloudctl) -> None:

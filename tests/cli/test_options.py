@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minicloud.cli import main
+from minicloud.cli import command
 from minicloud.cli.completion import SHELLS
 from tests.cli.conftest import Cloudctl
 from tests.client.network import Network, found
@@ -68,6 +68,29 @@ def test_a_file_that_holds_no_token_is_refused(cloudctl: Cloudctl, tmp_path: Pat
     assert "expected to hold a token" in ended.err
 
 
+@pytest.mark.parametrize("token", ["\udcff", "\u4e2d", "two\nlines", "x" * 5000])
+def test_a_variable_that_holds_no_token_is_refused(
+    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    network.serve(A, always=found(b"v", 1))
+    monkeypatch.setenv("AUTH_TOKEN", token)
+    ended = cloudctl("get", "k")
+    assert (ended.status, network.seen) == (2, [])
+    assert "the environment variable AUTH_TOKEN is expected to hold a token" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [("get", "k"), ("join", "node4", "127.0.0.1:9014")])
+@pytest.mark.parametrize("option", ["--token-file", "-s", "--server", "-o", "--timeout", "--http-addr"])
+def test_an_empty_option_is_refused(
+    network: Network, cloudctl: Cloudctl, arguments: tuple[str, ...], option: str
+) -> None:
+    network.serve(A, always=found(b"v", 1))
+    for words in ([option, "", *arguments], [*arguments, option, ""], [*arguments, "-s", A, option, ""]):
+        ended = cloudctl(*words)
+        assert (ended.status, network.seen) == (2, [])
+        assert "No such option" in ended.err or "Invalid value" in ended.err
+
+
 def test_a_token_file_that_is_not_there_is_a_usage_error(cloudctl: Cloudctl) -> None:
     ended = cloudctl("--token-file", "nowhere", "get", "k")
     assert ended.status == 2
@@ -116,9 +139,14 @@ def test_help_is_there_for_every_verb(cloudctl: Cloudctl, verb: tuple[str, ...])
         assert ended.out.startswith(b"Usage: cloudctl")
 
 
+@pytest.mark.parametrize(("verb", "told"), [("list", "for each page"), ("bench", "for each request")])
+def test_help_says_what_the_time_limit_holds_for(cloudctl: Cloudctl, verb: str, told: str) -> None:
+    assert f"--timeout holds {told}" in " ".join(cloudctl(verb, "--help").out.decode().split())
+
+
 def test_the_readme_has_every_verb_and_how_to_complete_them() -> None:
     readme = (TOP / "README.md").read_text(encoding="utf-8")
-    for verb in main.cli.commands:
+    for verb in command.cli.commands:
         assert f"\n| `{verb}" in readme
     for shell in SHELLS:
         assert f"cloudctl completion {shell}" in readme
@@ -128,6 +156,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(main.cli, "main", broken)
+    monkeypatch.setattr(command.cli, "main", broken)
     with pytest.raises(ZeroDivisionError):
-        main.run(["get", "k"])
+        command.run(["get", "k"])

@@ -126,6 +126,25 @@ async def test_an_interrupted_write_ends_in_130_and_says_that_it_may_happen(netw
     assert b"may still happen" in run.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent Ctrl+C alone there")
+@pytest_twisted.ensureDeferred
+async def test_a_bench_that_is_interrupted_twice_ends_in_130_without_a_traceback(
+    network: Network, server: Scripted
+) -> None:
+    def interrupt(request: Any) -> int:
+        run.transport.signalProcess(signal.Signals.SIGINT.name.removeprefix("SIG"))
+        return silence(request)
+
+    # The key is there; the next request to write it is never answered, and neither is the one to delete it.
+    server.script[:] = [document({"revision": 1, "created": True}), interrupt, interrupt]
+    alone = ("--connections", "1", "--timeout", "300")
+    run = start("bench", "put", *alone, "-server", f"127.0.0.1:{server.port}")
+    assert await run.ended == 130
+    assert [seen.method for seen in network.seen] == ["PUT", "PUT", "DELETE"]
+    assert b"1 key may be left below bench/" in run.err
+    assert b"Traceback" not in run.err
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_server_is_a_usage_error() -> None:
     run = start("-server", "http://a/b", "status")
@@ -136,7 +155,7 @@ async def test_a_wrong_server_is_a_usage_error() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_help_needs_no_twisted() -> None:
-    code = "import sys; from minicloud.cli.main import run; run(['--help']); sys.exit('twisted' in sys.modules)"
+    code = "import sys; from minicloud.cli.command import run; run(['--help']); sys.exit('twisted' in sys.modules)"
     run = Run()
     reactor.spawnProcess(run, sys.executable, [sys.executable, "-c", code], env=dict(os.environ), path=str(ROOT))
     assert await run.ended == 0

@@ -179,6 +179,7 @@ def test_without_a_majority_nothing_is_answered_but_what_is_stale(cluster: Clust
     assert cluster.cloudctl("put", "k", "v").returncode == 0
     survivor, *others = cluster.followers()[0], cluster.followers()[1], cluster.leader()
     server = cluster.server(survivor)
+    assert cluster.cloudctl("get", "k", server=server).stdout == "v", "this one has it by now, too"
     for node_id in others:
         cluster.started[node_id].process.kill()
     assert cluster.cloudctl("put", "k", "w", "--timeout", "1.5", server=server).returncode in (5, 6)

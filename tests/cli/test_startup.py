@@ -18,7 +18,7 @@ LATER = ("twisted", "treq", "rich", "msgspec", "asyncio", "ssl", "minicloud.clie
 
 IMPORTED = """
 import sys
-from minicloud.cli.main import run
+from minicloud.cli.command import run
 status = run(sys.argv[1:])
 print(status, *sys.modules, file=sys.stderr)
 """
@@ -115,12 +115,19 @@ def fastest_s(folder: Path, commands: Mapping[str, tuple[Sequence[str], int]]) -
     return {name: min(taken) for name, taken in times_s(folder, commands).items()}
 
 
-def times_s(folder: Path, commands: Mapping[str, tuple[Sequence[str], int]]) -> dict[str, list[float]]:
-    """Run each command several times. They take turns, so that all of them meet the same machine."""
+def times_s(
+    folder: Path, commands: Mapping[str, tuple[Sequence[str], int]], within_s: float = 0.0
+) -> dict[str, list[float]]:
+    """Run each command several times, or until each has once ended within a time: no later run makes its shortest longer.
+
+    They take turns, so that all of them meet the same machine.
+    """
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(RUNS):
         for name, (command, ends) in commands.items():
             times[name].append(took_s(folder, *command, ends=ends))
+        if all(min(taken) < within_s for taken in times.values()):
+            break
     return times
 
 
@@ -144,6 +151,7 @@ def test_a_first_answer_comes_within_half_a_second_of_the_start(tmp_path: Path, 
             "two dead": ((*asked, f"{first},{second},{node}"), 0),
             "two dead, by name": ((*asked, f"{first},localhost:{second.rpartition(':')[2]},{node}"), 0),
         },
+        within_s=FIRST_ANSWER_S,
     )
     limit_s = FIRST_ANSWER_S * max(1.0, statistics.median(times.pop("unavoidable")) / IMPORTS_S)
     taken = {name: min(runs) for name, runs in times.items()}
