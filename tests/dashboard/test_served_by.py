@@ -15,25 +15,28 @@ STALE = "document.getElementById('live').dataset.state === 'stale'"
 HEIGHT_PX = 480
 """Low enough for both views to be scrolled."""
 
-SEEN = """(() => {
+TO_THE_END = "scrollTo(0, document.documentElement.scrollHeight)"
+
+SEEN = f"""(() => {{
+    {TO_THE_END}; // Once more: the page may have grown since.
     const name = document.getElementById("served-node");
     const box = name.getBoundingClientRect();
     const found = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
-    return {
+    return {{
         text: name.innerText,
         scrolled: scrollY > 0 && Math.ceil(scrollY + innerHeight) >= document.documentElement.scrollHeight,
         inside: box.width > 0 && box.height > 0 && box.left >= 0 && box.top >= 0
             && box.right <= innerWidth && box.bottom <= innerHeight,
         onTop: found === name,
-        shown: name.checkVisibility({opacityProperty: true, visibilityProperty: true}),
-    };
-})()"""
+        shown: name.checkVisibility({{opacityProperty: true, visibilityProperty: true}}),
+    }};
+}})()"""
 
 
 async def is_seen_at_the_end(page: Page, width: int) -> None:
     await page.size(width, HEIGHT_PX)
     await page.until(f"innerWidth === {width} && innerHeight === {HEIGHT_PX}")
-    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight), new Promise(requestAnimationFrame)")
+    await page.evaluate(f"{TO_THE_END}, new Promise(requestAnimationFrame)")
     seen = {"text": "node1", "scrolled": True, "inside": True, "onTop": True, "shown": True}
     assert await page.evaluate(SEEN) == seen, width
 
