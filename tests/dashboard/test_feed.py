@@ -182,33 +182,30 @@ async def test_names_that_only_containers_know_are_no_links(browser: Browser, st
     assert "the dashboard of node2, node3, at the address by which you reach it" in await page.text("stale-others")
 
 
-@pytest.mark.parametrize(
-    ("http_addr", "here", "is_link"),
-    [
-        ("node2:9001", "localhost", False),
-        ("node2:9001", "127.0.0.1", False),
-        ("node2:9001", "[::1]", False),
-        ("node2:9001", "kv.example.org", False),
-        ("node2:9001", "node1", True),
-        ("localhost:9002", "localhost", True),
-        ("127.0.0.1:9002", "localhost", True),
-        ("[::1]:9002", "localhost", True),
-        ("node2.example.org:9001", "localhost", True),
-        ("", "node1", False),
-        ("a/b:9001", "node1", False),
-        ("a b:9001", "node1", False),
-    ],
+LINKS = (
+    ("node2:9001", "localhost", False),
+    ("node2:9001", "127.0.0.1", False),
+    ("node2:9001", "[::1]", False),
+    ("node2:9001", "kv.example.org", False),
+    ("node2:9001", "node1", True),
+    ("localhost:9002", "localhost", True),
+    ("127.0.0.1:9002", "localhost", True),
+    ("[::1]:9002", "localhost", True),
+    ("node2.example.org:9001", "localhost", True),
+    ("", "node1", False),
+    ("a/b:9001", "node1", False),
+    ("a b:9001", "node1", False),
 )
+"""Address of a member, host by which the page was opened, and whether there is a link."""
+
+
 @pytest_twisted.ensureDeferred
-async def test_whether_a_dashboard_can_be_linked_to(
-    browser: Browser, stage: Stage, http_addr: str, here: str, is_link: bool
-) -> None:
+async def test_whether_a_dashboard_can_be_linked_to(browser: Browser, stage: Stage) -> None:
     page = await browser.open(stage.url())
-    member = json.dumps({"http_addr": http_addr})
-    found = await page.evaluate(
-        f"import('/static/cluster/addresses.js').then(({{ dashboardOf }}) => dashboardOf({member}, {json.dumps(here)}))"
-    )
-    assert found == (f"http://{http_addr}/dashboard" if is_link else None)
+    for http_addr, here, is_link in LINKS:
+        call = f"dashboardOf({json.dumps({'http_addr': http_addr})}, {json.dumps(here)})"
+        found = await page.evaluate(f"import('/static/cluster/addresses.js').then(({{ dashboardOf }}) => {call})")
+        assert found == (f"http://{http_addr}/dashboard" if is_link else None), (http_addr, here)
 
 
 @pytest_twisted.ensureDeferred
