@@ -28,6 +28,9 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
+    # One process for all pages, one after the other: to start one for each took a fifth of the time.
+    "--process-per-site",
+    "--renderer-process-limit=1",
 )
 
 
