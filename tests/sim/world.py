@@ -59,6 +59,8 @@ class World:
         self._hash = hashlib.blake2b(digest_size=16)
         self._ids = 0
         self._wishes: dict[str, Callable[[Process], Any] | None] = {}
+        self._asked: Counter[Process] = Counter()
+        """How many changes each process was asked for and has not answered."""
         self.found_cluster()
 
     # The cluster
@@ -182,8 +184,8 @@ class World:
 
     @property
     def has_wishes(self) -> bool:
-        """Whether some change has not come about yet."""
-        return any(self._wishes.values())
+        """Whether some change has not come about yet, or may still come about: one in work is not taken back."""
+        return any(self._wishes.values()) or any(self._asked[process] for process in self.up)
 
     def join(self, node_id: str, voter: bool = True) -> None:
         """Have that machine's node made a member, whichever data it has."""
@@ -216,7 +218,13 @@ class World:
         def act() -> None:
             asked = ask(leader)
             if asked is not None:
+                self._asked[leader] += 1
+                asked.addBoth(answered)
                 asked.addCallbacks(granted, lambda failure: failure.trap(NodeError))
+
+        def answered(answer: object) -> object:
+            self._asked[leader] -= 1
+            return answer
 
         def granted(_: object) -> None:
             if self._wishes.get(name) is ask:
