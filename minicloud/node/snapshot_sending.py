@@ -12,6 +12,7 @@ from minicloud.raft.core import Raft
 from minicloud.raft.messages import InstallSnapshot, InstallSnapshotReply
 from minicloud.raft.progress import Mode
 from minicloud.raft.role import Role
+from minicloud.storage.errors import Damaged
 from minicloud.storage.snapshots import SnapshotSource
 from minicloud.storage.storage import Storage
 from minicloud.wire.limits import MAX_CHUNK_BYTES
@@ -33,9 +34,14 @@ class _Transfer:
     offset: int = 0
     """Where the next chunk begins: everything before it has arrived."""
     is_due: bool = True
+    is_damaged: bool = False
+    """Whether the file is not what was written: nothing more of it is sent, the transfer waits for the next snapshot."""
 
     def chunk(self, term: int) -> InstallSnapshot:
-        """Return the next chunk. When all is there, the last byte once more, as a question whether it is loaded."""
+        """Return the next chunk. When all is there, the last byte once more, as a question whether it is loaded.
+
+        Raises Damaged.
+        """
         total = self.source.total_bytes
         offset = min(self.offset, total - 1)
         return InstallSnapshot(term, self.source.meta, offset, self.source.read(offset, MAX_CHUNK_BYTES), total)
@@ -44,10 +50,14 @@ class _Transfer:
 class SnapshotSender:
     """The transfers of this leader, one chunk in flight for each follower."""
 
-    def __init__(self, raft: Raft, storage: Storage, now: Callable[[], float]) -> None:
+    def __init__(
+        self, raft: Raft, storage: Storage, now: Callable[[], float], on_damaged: Callable[[int], None]
+    ) -> None:
+        """``on_damaged`` is called with the index of a snapshot that is damaged on this disk."""
         self._raft = raft
         self._storage = storage
         self._now = now
+        self._on_damaged = on_damaged
         self._transfers: dict[str, _Transfer] = {}
 
     def start(self, peer: str) -> None:
@@ -63,13 +73,10 @@ class SnapshotSender:
     def replied(self, peer: str, reply: InstallSnapshotReply) -> None:
         """Take note of how far the follower has got."""
         transfer = self._transfers.get(peer)
-        if transfer is None or reply.snapshot_index != transfer.source.meta.index:
+        if transfer is None or transfer.is_damaged or reply.snapshot_index != transfer.source.meta.index:
             return
-        newest = self._storage.snapshot
-        if reply.next_offset == 0 and newest is not None and newest.index > transfer.source.meta.index:
-            # The follower could not use it; the file may be damaged on our own disk. What it needs, the newer one has too.
-            self._drop(peer)
-            self._raft.snapshot_failed(peer)
+        if reply.next_offset == 0 and self._is_outdated(transfer):
+            self._fail(peer)  # the follower could not use it; what it needs, the newer one has too
             return
         transfer.heard_s = self._now()
         total = transfer.source.total_bytes
@@ -83,18 +90,16 @@ class SnapshotSender:
         for peer, transfer in list(self._transfers.items()):
             if self._is_over(peer):
                 self._drop(peer)
-            elif now - transfer.heard_s > GIVE_UP_S:
-                self._drop(peer)
-                self._raft.snapshot_failed(peer)
-            elif now - transfer.sent_s > RESEND_S:
+            elif now - transfer.heard_s > GIVE_UP_S or (transfer.is_damaged and self._is_outdated(transfer)):
+                self._fail(peer)
+            elif not transfer.is_damaged and now - transfer.sent_s > RESEND_S:
                 transfer.is_due = True
         return any(transfer.is_due for transfer in self._transfers.values())
 
     def link_lost(self, peer: str) -> None:
         """Give up what was on its way over that link."""
         if peer in self._transfers:
-            self._drop(peer)
-            self._raft.snapshot_failed(peer)
+            self._fail(peer)
 
     def flush(self, network: Network) -> None:
         """Send what is due."""
@@ -104,7 +109,17 @@ class SnapshotSender:
             elif transfer.is_due:
                 transfer.is_due = False
                 transfer.sent_s = self._now()
-                network.send(peer, transfer.chunk(self._raft.current_term))
+                self._send_chunk(peer, transfer, network)
+
+    def _send_chunk(self, peer: str, transfer: _Transfer, network: Network) -> None:
+        try:
+            chunk = transfer.chunk(self._raft.current_term)
+        except Damaged as error:
+            _log.error("the disk has changed a snapshot, so that a new one is to take its place: {error}", error=error)
+            transfer.is_damaged = True
+            self._on_damaged(transfer.source.meta.index)
+        else:
+            network.send(peer, chunk)
 
     def stop(self) -> None:
         """Give up everything."""
@@ -116,6 +131,14 @@ class SnapshotSender:
             return True
         progress = self._raft.progress.get(peer)
         return progress is None or progress.mode is not Mode.SNAPSHOT
+
+    def _is_outdated(self, transfer: _Transfer) -> bool:
+        newest = self._storage.snapshot
+        return newest is not None and newest.index > transfer.source.meta.index
+
+    def _fail(self, peer: str) -> None:
+        self._drop(peer)
+        self._raft.snapshot_failed(peer)
 
     def _drop(self, peer: str) -> None:
         transfer = self._transfers.pop(peer, None)

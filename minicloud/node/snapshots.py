@@ -113,6 +113,12 @@ class SnapshotTaker:
         self._view: FrozenView | None = None
         self._writer: SnapshotWriter | None = None
         self._not_before_s = 0.0
+        self._damaged_index: int | None = None
+        """Of a snapshot that the disk has changed: the next one is due at once."""
+
+    def replace(self, damaged_index: int) -> None:
+        """Take note that the snapshot at that index is damaged, so that another one is needed."""
+        self._damaged_index = damaged_index
 
     def consider(self, store: Store) -> None:
         """Begin a snapshot if it is time for one."""
@@ -130,7 +136,8 @@ class SnapshotTaker:
         newest = self._raft.snapshot.index if self._raft.snapshot is not None else 0
         if store.applied_index - newest >= self._settings.snapshot_entries:
             return True
-        return self._raft.log.byte_size > MAX_LOG_BYTES and store.applied_index > newest
+        is_wanted = self._raft.log.byte_size > MAX_LOG_BYTES or newest == self._damaged_index
+        return is_wanted and store.applied_index > newest
 
     def stop(self) -> None:
         """Give up the one under way."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from minicloud.raft.entries import SnapshotMeta
-from minicloud.storage.errors import Damaged
+from minicloud.storage.errors import Damaged, UnsupportedFormat
 from minicloud.storage.fail_stop import FailStop
 from minicloud.storage.files import Files
 from minicloud.storage.garbage import Garbage
-from minicloud.storage.snapshot_format import READ_BYTES, checked_payloads, read_snapshot_header
+from minicloud.storage.snapshot_format import READ_BYTES, SnapshotParser, checked_payloads, read_snapshot_header
 from minicloud.storage.whole_files import TEMPORARY_SUFFIX
 from minicloud.wire.snapshots import SnapshotHeader
 
@@ -143,6 +143,8 @@ class SnapshotSource:
         with fail_stop:
             self._file = files.open_read(snapshot.path)
         self._is_open = True
+        self._parser = SnapshotParser(self._name)
+        self._checked_bytes = 0
 
     @property
     def meta(self) -> SnapshotMeta:
@@ -162,15 +164,30 @@ class SnapshotSource:
     def read(self, offset: int, length: int) -> bytes:
         """Return some of the file's bytes, as they are to be sent to a peer.
 
+        What is read in the file's order is checked, once: the disk may have changed it since it was written.
+
         Args:
             offset: from the start of the file, in bytes.
             length: how many at most; READ_BYTES is the limit, whatever is asked for.
 
         Raises:
+            Damaged: the bytes so far are not what was written.
             StorageFailed: the system refused.
         """
         with self._fail_stop:
-            return self._file.read(offset, min(length, READ_BYTES))
+            data = self._file.read(offset, min(length, READ_BYTES))
+        if offset == self._checked_bytes:
+            self._check(data)
+        return data
+
+    def _check(self, data: bytes) -> None:
+        try:
+            self._parser.feed(data)
+        except UnsupportedFormat as error:  # this version wrote it, or has read it before
+            raise Damaged(self._name, 0, str(error)) from None
+        self._checked_bytes += len(data)
+        if self._checked_bytes >= self.total_bytes or not data:
+            self._parser.finish()
 
     def records(self) -> Iterator[bytes]:
         """Read the file in slices and yield the payloads between header and end, each one checked.

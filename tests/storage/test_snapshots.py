@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from minicloud.raft.configuration import Configuration, Member
@@ -101,6 +103,44 @@ def test_a_snapshot_is_read_in_chunks_that_the_peer_links_can_send(storage):
     assert len(data) == source.total_bytes
     assert source.read(5, 10) == data[5:15]
     assert data == snapshot_bytes(meta(15), PAYLOADS)
+
+
+def read_in_order(source):
+    offset = 0
+    while offset < source.total_bytes:
+        offset += len(source.read(offset, READ_BYTES))
+
+
+def change_newest(files, change):
+    """Change the bytes of the newest snapshot behind the back of whoever reads it."""
+    path = f"snapshots/{snapshots_on_disk(files)[0]}"
+    if isinstance(files, MemoryFiles):
+        files.put(path, change(files.content(path)))
+    else:
+        file = Path(files.describe(path))
+        file.write_bytes(change(file.read_bytes()))
+
+
+@pytest.mark.parametrize("place", [0, len("minicloud snapshot "), 0.5, -1], ids=["kind", "version", "middle", "end"])
+def test_what_the_disk_has_changed_is_not_read_to_be_sent(files, storage, place):
+    take_snapshot(storage, meta(15), PAYLOADS)
+    read_in_order(storage.open_snapshot())
+
+    def flip(content):
+        at = len(content) // 2 if place == 0.5 else place % len(content)
+        return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+    change_newest(files, flip)
+    with pytest.raises(Damaged, match="snapshot"):
+        read_in_order(storage.open_snapshot())
+    assert storage.create_snapshot(meta(16)).commit(), "this is no failure of the disk"
+
+
+def test_what_has_lost_its_end_is_not_read_to_be_sent(files, storage):
+    take_snapshot(storage, meta(15), PAYLOADS)
+    change_newest(files, lambda content: content[:-1])
+    with pytest.raises(Damaged, match="cut short"):
+        read_in_order(storage.open_snapshot())
 
 
 def test_a_newer_snapshot_takes_the_place_of_the_older(files, storage):
