@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from tests.dashboard.browser import Browser
+from tests.dashboard.browser import GONE, Browser
 from tests.dashboard.real_cluster import LIVE, open_dashboard, traffic
 from tests.dashboard.watch import Watch, shows
 from tests.process.cluster import NAMES, Cluster, cluster_in, wait_for
 
-GONE = "ERR_(CONNECTION|EMPTY|INCOMPLETE)"
 TITLE = "document.getElementById('banner-title').textContent"
 STALE = "document.getElementById('live').dataset.state === 'stale'"
 

@@ -9,14 +9,13 @@ import pytest_twisted
 from attrs import evolve
 
 from minicloud.raft.configuration import Configuration
-from tests.dashboard.browser import Browser, Page
+from tests.dashboard.browser import GONE, Browser, Page
 from tests.dashboard.stage import Stage
 
 LIVE = "document.getElementById('live-text').textContent === 'Live'"
 STALE = "document.getElementById('live').dataset.state === 'stale'"
 TITLE = "document.getElementById('live').title"
 POLLS = "performance.getEntriesByType('resource').filter((one) => one.name.includes('format=json')).length"
-GONE = "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET_NOT_CONNECTED)"
 LATER = """(async () => {
     const now = performance.now.bind(performance);
     performance.now = () => now() + 60_000;

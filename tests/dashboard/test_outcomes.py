@@ -6,7 +6,7 @@ import pytest_twisted
 from minicloud.kv.commands import Record
 from minicloud.node import errors
 from minicloud.web.problems import explain, internal_error
-from tests.dashboard.browser import Browser, Page
+from tests.dashboard.browser import GONE, Browser, Page
 from tests.dashboard.keys_page import KeysPage
 from tests.dashboard.late import Kept
 from tests.dashboard.stage import Stage
@@ -106,7 +106,7 @@ async def test_a_node_that_dies_after_a_write_was_sent_leaves_the_outcome_open(
     await keys.page.click("put")
     await kept.came
     await stage.stop("node1")
-    keys.page.expect("ERR_(CONNECTION|EMPTY|INCOMPLETE)")
+    keys.page.expect(GONE)
     said = await keys.outcome("The node did not answer")
     assert "Whether this took effect is not known. Save again" in said
     assert await keys.typed() == "mine"
