@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,7 +43,22 @@ last of them keeps one process busy when the others have ended."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the processes that tests start find their modules compiled, also where none may be written beside its source.
+    """Have the processes that tests start begin as they would for a user."""
+    find_modules_compiled(config)
+    heed_ctrl_c()
+
+
+def heed_ctrl_c() -> None:
+    """Let processes end on Ctrl+C (SIGINT), also where the tests run in the background of a script.
+
+    A shell without job control has what it starts with ``&`` ignore that signal, and all that such a process starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def find_modules_compiled(config: pytest.Config) -> None:
+    """Let processes find their modules compiled, also where none may be written beside its source.
 
     A node and a cloudctl would compile all of minicloud each time, and there are hundreds of them.
     """
