@@ -90,7 +90,7 @@ CAUGHT: dict[str, tuple[int, str]] = {
     "snapshot_forgets_versions": (3, "state machine safety"),
     "waiting_writes_called_lost": (4, "NotLinearizable"),
     "late_writes_called_lost": (4, "NotLinearizable"),
-    "answered_by_index_alone": (18, "no fault of a node's own"),
+    "answered_by_index_alone": (17, "no fault of a node's own"),
     "unknown_outcomes_are_tried_again": (5, "NotLinearizable"),
     "proposed_again_after_an_election": (2, "NotLinearizable"),
     "snapshot_drops_its_tail": (3, "state machine safety"),
