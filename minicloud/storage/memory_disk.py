@@ -34,6 +34,10 @@ class Write:
         content.extend(bytes(max(0, self.offset - len(content))))
         content[self.offset : self.offset + len(self.data)] = self.data
 
+    def spares(self, size: int) -> bool:
+        """Return whether the first ``size`` bytes are the same with it, without it, or with some of it."""
+        return self.offset >= size
+
 
 @define
 class Truncate:
@@ -45,6 +49,10 @@ class Truncate:
         """Do it."""
         content.extend(bytes(max(0, self.size - len(content))))
         del content[self.size :]
+
+    def spares(self, size: int) -> bool:
+        """Return whether the first ``size`` bytes are the same with it or without it."""
+        return self.size >= size
 
 
 Change: TypeAlias = Write | Truncate

@@ -137,7 +137,9 @@ class MemoryFiles:
         file = self._file(path)
         if folder.durable.get(name) is not file:
             return False
-        return not file.unsynced if size is None else file.durable[:size] == file.content[:size]
+        if size is None:
+            return not file.unsynced and file.durable == file.content
+        return file.durable[:size] == file.content[:size] and all(change.spares(size) for change in file.unsynced)
 
     def flip(self, path: str, offset: int, mask: int = 0xFF) -> None:
         """Damage one byte of a file, on disk and in memory."""

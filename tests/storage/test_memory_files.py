@@ -126,6 +126,35 @@ def test_a_sync_that_fails_loses_what_it_should_have_written_and_the_next_one_sa
     assert files.crash(KeepAll()).content("a") == b"synced\0\0\0\0!"
 
 
+def test_what_a_sync_that_failed_has_lost_never_counts_as_synced():
+    files, file = with_file()
+    files.fail_sync()
+    file.write(b"lost")
+    with pytest.raises(OSError):
+        file.sync()
+    file.sync()
+    assert not files.is_synced("a")
+    assert not files.is_synced("a", len(b"synced") + 1)
+    assert files.is_synced("a", len(b"synced"))
+
+
+def test_what_stands_before_all_changes_is_synced():
+    files, file = with_file()
+    size = len(b"synced")
+    assert files.is_synced("a")
+    file.write(b" in part")
+    file.truncate(size)
+    assert files.content("a") == b"synced"
+    assert files.is_synced("a", size)
+    assert not files.is_synced("a"), "a power loss may leave the write and not the cut"
+    file.truncate(size - 1)
+    file.write(b"d")
+    assert files.content("a") == b"synced"
+    assert not files.is_synced("a", size), "a power loss may leave the cut and not the write"
+    file.sync()
+    assert files.is_synced("a")
+
+
 def test_the_sync_of_a_folder_can_fail_too():
     files, _ = with_file()
     files.fail_sync(after=1)

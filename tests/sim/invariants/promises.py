@@ -45,10 +45,12 @@ class Promises:
 
 
 def _log_is_synced(process: Process) -> bool:
-    """Look at the newest segment; what an older one has that is not synced was carried over, and does not count.
+    """Look at what counts of the newest segment; what an older one has that is not synced was carried over.
 
-    Nor does the mark that an orderly end has written: until something is appended, it may be the only thing not synced.
+    What does not count: the mark that an orderly end has written, until something is appended; and what a full disk has
+    cut short, and nobody has synced away.
     """
     log = process.storage._log
-    size = log._closed_content.proven if log._closed_content is not None else None
-    return process.disk.is_synced(log._segments[-1].path, size)
+    newest = log._segments[-1]
+    size = log._closed_content.proven if log._closed_content is not None else newest.size
+    return process.disk.is_synced(newest.path, size)
