@@ -76,7 +76,7 @@ CAUGHT: dict[str, tuple[int, str]] = {
     "failed_sync_is_ignored": (39, "liveness"),
     "full_disk_is_ignored": (4, "no fault of a node's own"),
     "full_disk_for_ever": (4, "liveness"),
-    "nothing_is_carried_over": (84, "disk before promise"),
+    "nothing_is_carried_over": (5, "disk before promise"),
     "damage_taken_for_a_torn_tail": (180, "match index"),
     "damaged_vote_taken_for_none": (25, "monotonic term"),
     "segments_removed_too_early": (55, "liveness"),
