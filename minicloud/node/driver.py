@@ -81,7 +81,7 @@ class Driver:
         self.reads = Reads(self.raft, self.deadlines, now, settings.election_timeout_ms[0] / 1000)
         self.round_trips = RoundTrips(now)
         self.taker = SnapshotTaker(settings, reactor, self.raft, storage, instruments, self._guard)
-        self.sender = SnapshotSender(self.raft, storage, now, self._snapshot_is_damaged)
+        self.sender = SnapshotSender(self.raft, storage, now)
         self.receiver = SnapshotReceiver(reactor, self.raft, storage, self._guard, self.wake)
         self._call: IDelayedCall | None = None
         self._ready: Ready | None = None
@@ -237,12 +237,6 @@ class Driver:
             self._last_leader = leader_id
             self._instruments.leader_changed()
             _log.info("node {leader} leads in term {term}", leader=leader_id, term=self.raft.current_term)
-
-    def _snapshot_is_damaged(self, index: int) -> None:
-        """Have another one taken; where nothing has changed since, an entry that does nothing makes room for it."""
-        self.taker.replace(index)
-        if self.raft.log.last_index == index and self.raft.transfer_target is None:
-            self.raft.append_no_op()
 
     # The steps of a round, in this order
 

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from minicloud.peer.interface import Network
 from minicloud.raft.core import Raft
+from minicloud.raft.entries import SnapshotMeta
 from minicloud.raft.messages import InstallSnapshot, InstallSnapshotReply
 from minicloud.raft.progress import Mode
 from minicloud.raft.role import Role
@@ -34,8 +35,6 @@ class _Transfer:
     offset: int = 0
     """Where the next chunk begins: everything before it has arrived."""
     is_due: bool = True
-    is_damaged: bool = False
-    """Whether the file is not what was written: nothing more of it is sent, the transfer waits for the next snapshot."""
 
     def chunk(self, term: int) -> InstallSnapshot:
         """Return the next chunk. When all is there, the last byte once more, as a question whether it is loaded.
@@ -50,18 +49,14 @@ class _Transfer:
 class SnapshotSender:
     """The transfers of this leader, one chunk in flight for each follower."""
 
-    def __init__(
-        self, raft: Raft, storage: Storage, now: Callable[[], float], on_damaged: Callable[[int], None]
-    ) -> None:
-        """``on_damaged`` is called with the index of a snapshot that is damaged on this disk."""
+    def __init__(self, raft: Raft, storage: Storage, now: Callable[[], float]) -> None:
         self._raft = raft
         self._storage = storage
         self._now = now
-        self._on_damaged = on_damaged
         self._transfers: dict[str, _Transfer] = {}
 
     def start(self, peer: str) -> None:
-        """Begin to send the newest snapshot to that follower."""
+        """Begin to send the newest snapshot to that follower; where there is none to send, it is asked for again later."""
         self._drop(peer)
         source = self._storage.open_snapshot()
         if source is None:
@@ -73,9 +68,10 @@ class SnapshotSender:
     def replied(self, peer: str, reply: InstallSnapshotReply) -> None:
         """Take note of how far the follower has got."""
         transfer = self._transfers.get(peer)
-        if transfer is None or transfer.is_damaged or reply.snapshot_index != transfer.source.meta.index:
+        if transfer is None or reply.snapshot_index != transfer.source.meta.index:
             return
-        if reply.next_offset == 0 and self._is_outdated(transfer):
+        newest = self._storage.snapshot
+        if reply.next_offset == 0 and newest is not None and newest.index > transfer.source.meta.index:
             self._fail(peer)  # the follower could not use it; what it needs, the newer one has too
             return
         transfer.heard_s = self._now()
@@ -90,9 +86,9 @@ class SnapshotSender:
         for peer, transfer in list(self._transfers.items()):
             if self._is_over(peer):
                 self._drop(peer)
-            elif now - transfer.heard_s > GIVE_UP_S or (transfer.is_damaged and self._is_outdated(transfer)):
+            elif now - transfer.heard_s > GIVE_UP_S:
                 self._fail(peer)
-            elif not transfer.is_damaged and now - transfer.sent_s > RESEND_S:
+            elif now - transfer.sent_s > RESEND_S:
                 transfer.is_due = True
         return any(transfer.is_due for transfer in self._transfers.values())
 
@@ -103,7 +99,10 @@ class SnapshotSender:
 
     def flush(self, network: Network) -> None:
         """Send what is due."""
-        for peer, transfer in list(self._transfers.items()):
+        for peer in list(self._transfers):
+            transfer = self._transfers.get(peer)
+            if transfer is None:
+                continue  # given up a moment ago, with another one
             if self._is_over(peer):
                 self._drop(peer)
             elif transfer.is_due:
@@ -115,9 +114,8 @@ class SnapshotSender:
         try:
             chunk = transfer.chunk(self._raft.current_term)
         except Damaged as error:
-            _log.error("the disk has changed a snapshot, so that a new one is to take its place: {error}", error=error)
-            transfer.is_damaged = True
-            self._on_damaged(transfer.source.meta.index)
+            _log.error("the disk has changed a snapshot, and a new one is to take its place: {error}", error=error)
+            self._fail_all(transfer.source.meta)
         else:
             network.send(peer, chunk)
 
@@ -132,9 +130,11 @@ class SnapshotSender:
         progress = self._raft.progress.get(peer)
         return progress is None or progress.mode is not Mode.SNAPSHOT
 
-    def _is_outdated(self, transfer: _Transfer) -> bool:
-        newest = self._storage.snapshot
-        return newest is not None and newest.index > transfer.source.meta.index
+    def _fail_all(self, meta: SnapshotMeta) -> None:
+        """Give up all transfers of a snapshot, and so let its file go."""
+        for peer, transfer in list(self._transfers.items()):
+            if transfer.source.meta == meta:
+                self._fail(peer)
 
     def _fail(self, peer: str) -> None:
         self._drop(peer)

@@ -113,12 +113,6 @@ class SnapshotTaker:
         self._view: FrozenView | None = None
         self._writer: SnapshotWriter | None = None
         self._not_before_s = 0.0
-        self._damaged_index: int | None = None
-        """Of a snapshot that the disk has changed: the next one is due at once."""
-
-    def replace(self, damaged_index: int) -> None:
-        """Take note that the snapshot at that index is damaged, so that another one is needed."""
-        self._damaged_index = damaged_index
 
     def consider(self, store: Store) -> None:
         """Begin a snapshot if it is time for one."""
@@ -134,10 +128,9 @@ class SnapshotTaker:
 
     def _is_due(self, store: Store) -> bool:
         newest = self._raft.snapshot.index if self._raft.snapshot is not None else 0
-        if store.applied_index - newest >= self._settings.snapshot_entries:
+        if self._storage.is_snapshot_damaged or store.applied_index - newest >= self._settings.snapshot_entries:
             return True
-        is_wanted = self._raft.log.byte_size > MAX_LOG_BYTES or newest == self._damaged_index
-        return is_wanted and store.applied_index > newest
+        return self._raft.log.byte_size > MAX_LOG_BYTES and store.applied_index > newest
 
     def stop(self) -> None:
         """Give up the one under way."""
@@ -177,7 +170,7 @@ class SnapshotTaker:
 
     def _taken(self, meta: SnapshotMeta, seconds: float) -> None:
         newest = self._raft.snapshot
-        if newest is not None and newest.index >= meta.index:
+        if newest is not None and newest.index > meta.index:
             return  # the leader has sent a newer one meanwhile, and the next drain puts it in the place of the log
         through = self._compact_through(meta.index)
         self._raft.snapshot_taken(meta, through)

@@ -153,11 +153,6 @@ class Raft:
         self._check_leads()
         return self.append(EntryKind.COMMAND, data), self.current_term
 
-    def append_no_op(self) -> None:
-        """Append an entry that does nothing, so that something commits. Raises NotLeader and TransferPending."""
-        self._check_leads()
-        self.append(EntryKind.NO_OP)
-
     def change_configuration(self, configuration: Configuration) -> tuple[int, int]:
         """Append a configuration, in force at once; return its index and term (thesis, section 4.1).
 

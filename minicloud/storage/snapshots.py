@@ -87,6 +87,8 @@ class SnapshotFolder:
         self._fail_stop = fail_stop
         self._garbage = garbage
         self._newest = newest
+        self.is_damaged = False
+        """Whether the newest snapshot was found not to be what was written."""
         self._readers: dict[str, int] = {}
         self._temporaries = 0
 
@@ -96,8 +98,11 @@ class SnapshotFolder:
         return self._newest
 
     def is_news(self, meta: SnapshotMeta) -> bool:
-        """Return whether such a snapshot would be newer than what is here."""
-        return self._newest is None or meta.index > self._newest.meta.index
+        """Return whether such a snapshot would be newer than what is here, or would take the place of a damaged one."""
+        if self._newest is None or meta.index > self._newest.meta.index:
+            return True
+        # Who still reads the damaged file holds its name: Windows renames nothing to a file that is open.
+        return self.is_damaged and snapshot_path(meta) == self._newest.path and self._newest.path not in self._readers
 
     def temporary_path(self) -> str:
         """Return a path for an unfinished snapshot, never the same twice."""
@@ -111,16 +116,21 @@ class SnapshotFolder:
         self._files.rename(temporary_path, path)
         self._files.sync_dir(SNAPSHOT_FOLDER)
         self._newest = DurableSnapshot(header, path, size)
-        if older is not None and older.path not in self._readers:
+        self.is_damaged = False
+        if older is not None and older.path != path and older.path not in self._readers:
             self._garbage.add(older.path, in_slices=True)
 
     def open_newest(self) -> SnapshotSource | None:
-        """Open the newest snapshot for reading."""
-        if self._newest is None:
+        """Open the newest snapshot for reading; None where there is none, or a damaged one."""
+        if self._newest is None or self.is_damaged:
             return None
         source = SnapshotSource(self, self._files, self._fail_stop, self._newest)
         self._readers[self._newest.path] = self._readers.get(self._newest.path, 0) + 1
         return source
+
+    def note_damage(self, snapshot: DurableSnapshot) -> None:
+        """Take note that a snapshot is not what was written. Nobody reads it from now on."""
+        self.is_damaged = self.is_damaged or snapshot is self._newest
 
     def release(self, path: str) -> None:
         """Take note that a reader is done. A snapshot that is not the newest any more goes with its last reader."""
@@ -164,7 +174,8 @@ class SnapshotSource:
     def read(self, offset: int, length: int) -> bytes:
         """Return some of the file's bytes, as they are to be sent to a peer.
 
-        What is read in the file's order is checked, once: the disk may have changed it since it was written.
+        What is read in the file's order is checked, each time that it is read from the start: the disk may have changed
+        it since it was written. Once damage was found, nobody can open that snapshot any more.
 
         Args:
             offset: from the start of the file, in bytes.
@@ -176,6 +187,8 @@ class SnapshotSource:
         """
         with self._fail_stop:
             data = self._file.read(offset, min(length, READ_BYTES))
+        if offset == 0:
+            self._parser, self._checked_bytes = SnapshotParser(self._name), 0
         if offset == self._checked_bytes:
             self._check(data)
         return data
@@ -183,11 +196,14 @@ class SnapshotSource:
     def _check(self, data: bytes) -> None:
         try:
             self._parser.feed(data)
-        except UnsupportedFormat as error:  # this version wrote it, or has read it before
-            raise Damaged(self._name, 0, str(error)) from None
-        self._checked_bytes += len(data)
-        if self._checked_bytes >= self.total_bytes or not data:
-            self._parser.finish()
+            self._checked_bytes += len(data)
+            if self._checked_bytes >= self.total_bytes or not data:
+                self._parser.finish()
+        except (Damaged, UnsupportedFormat) as error:
+            self._folder.note_damage(self._snapshot)
+            if isinstance(error, Damaged):
+                raise
+            raise Damaged(self._name, 0, str(error)) from None  # this version wrote it, or has read it before
 
     def records(self) -> Iterator[bytes]:
         """Read the file in slices and yield the payloads between header and end, each one checked.

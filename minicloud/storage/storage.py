@@ -213,6 +213,11 @@ class Storage:
         return self._snapshots.newest.meta if self._snapshots.newest is not None else None
 
     @property
+    def is_snapshot_damaged(self) -> bool:
+        """Whether the newest snapshot was found not to be what was written: it takes another one, of that index or later."""
+        return self._snapshots.is_damaged
+
+    @property
     def snapshot_bytes(self) -> int:
         """Size of the newest snapshot in bytes, 0 where there is none."""
         return self._snapshots.newest.size if self._snapshots.newest is not None else 0
@@ -221,13 +226,15 @@ class Storage:
         """Begin a snapshot of this node's own state.
 
         Args:
-            meta: what it replaces; the log holds that entry, or a newer snapshot covers it (then commit returns False).
+            meta: what it replaces; the log holds that entry, or a snapshot covers it (then commit returns False, unless
+                it takes the place of that very snapshot, which is damaged).
 
         Raises:
             ValueError: the log does not hold that entry, or the cluster is not known yet.
             DiskFull, StorageFailed: see the class.
         """
-        if self._snapshots.is_news(meta) and not self._log.holds(meta.index, meta.term):
+        is_covered = self.snapshot is not None and meta.index <= self.snapshot.index
+        if not is_covered and not self._log.holds(meta.index, meta.term):
             raise ValueError(f"the log has no entry {meta.index} of term {meta.term}")
         return SnapshotWriter(self._snapshots, self._files, self._fail_stop, self._snapshot_header(meta))
 
@@ -276,5 +283,5 @@ class Storage:
         return True
 
     def open_snapshot(self) -> SnapshotSource | None:
-        """Open the newest snapshot for reading; None where there is none. Raises StorageFailed."""
+        """Open the newest snapshot for reading; None where there is none, or a damaged one. Raises StorageFailed."""
         return self._snapshots.open_newest()

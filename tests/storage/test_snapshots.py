@@ -115,7 +115,8 @@ def change_newest(files, change):
     """Change the bytes of the newest snapshot behind the back of whoever reads it."""
     path = f"snapshots/{snapshots_on_disk(files)[0]}"
     if isinstance(files, MemoryFiles):
-        files.put(path, change(files.content(path)))
+        file = files._file(path)
+        file.content[:] = file.durable[:] = change(files.content(path))
     else:
         file = Path(files.describe(path))
         file.write_bytes(change(file.read_bytes()))
@@ -124,16 +125,63 @@ def change_newest(files, change):
 @pytest.mark.parametrize("place", [0, len("minicloud snapshot "), 0.5, -1], ids=["kind", "version", "middle", "end"])
 def test_what_the_disk_has_changed_is_not_read_to_be_sent(files, storage, place):
     take_snapshot(storage, meta(15), PAYLOADS)
-    read_in_order(storage.open_snapshot())
+    source = storage.open_snapshot()
+    read_in_order(source)
+    source.close()
 
     def flip(content):
         at = len(content) // 2 if place == 0.5 else place % len(content)
         return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
 
     change_newest(files, flip)
+    source = storage.open_snapshot()
     with pytest.raises(Damaged, match="snapshot"):
-        read_in_order(storage.open_snapshot())
-    assert storage.create_snapshot(meta(16)).commit(), "this is no failure of the disk"
+        read_in_order(source)
+    source.close()
+    assert storage.is_snapshot_damaged
+    assert storage.open_snapshot() is None
+    take_snapshot(storage, meta(16), PAYLOADS)  # this is no failure of the disk
+    assert not storage.is_snapshot_damaged
+    assert payloads_of(reopened(storage, files)) == PAYLOADS
+
+
+def test_a_damaged_snapshot_can_be_taken_again_as_soon_as_nobody_reads_it(files, storage):
+    take_snapshot(storage, meta(15), PAYLOADS)
+    reader, other = storage.open_snapshot(), storage.open_snapshot()
+    assert storage.create_snapshot(meta(15)).commit() is False, "it is good"
+    change_newest(files, lambda content: content[:-1])
+    with pytest.raises(Damaged):
+        read_in_order(reader)
+    reader.close()
+    assert storage.create_snapshot(meta(15)).commit() is False, "it is read"
+    other.close()
+    take_snapshot(storage, meta(15), [b"1"])
+    assert not storage.is_snapshot_damaged
+    assert len(snapshots_on_disk(files)) == 1
+    assert payloads_of(storage) == [b"1"]
+    storage.sync()
+    assert payloads_of(reopened(storage, files)) == [b"1"]
+
+
+def test_damage_to_a_snapshot_that_has_a_successor_does_not_matter(files, storage):
+    take_snapshot(storage, meta(15), PAYLOADS)
+    reader = storage.open_snapshot()
+    change_newest(files, lambda content: content[:-1])
+    take_snapshot(storage, meta(16), PAYLOADS)
+    with pytest.raises(Damaged):
+        read_in_order(reader)
+    assert not storage.is_snapshot_damaged
+    reader.close()
+    assert payloads_of(storage) == PAYLOADS
+
+
+def test_what_is_read_from_its_start_again_is_checked_again(files, storage):
+    take_snapshot(storage, meta(15), PAYLOADS)
+    source = storage.open_snapshot()
+    source.read(0, READ_BYTES)
+    change_newest(files, lambda content: content[:30] + b"!" + content[31:])
+    with pytest.raises(Damaged):
+        read_in_order(source)
 
 
 def test_what_has_lost_its_end_is_not_read_to_be_sent(files, storage):
