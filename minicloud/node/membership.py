@@ -79,10 +79,17 @@ class Membership:
             if self._raft.role is Role.LEADER and member.node_id == self._node_id:
                 raise ChangeRefused(f"Node {member.node_id} leads, and another data folder cannot take its place.")
             _log.info("node {peer} comes with new data: it takes its own place", peer=member.node_id)
-            await self._change(lambda old: self._removal(old, member.node_id, force=False), deadline_s)
+            await self._change(lambda old: self._without_old_data(old, member), deadline_s)
             if not member.instance_id:
                 member = evolve(member, instance_id=self._wrong.get(member.node_id, ""))
         await self._change(lambda old: _with_joiner(old, member), deadline_s)
+
+    def _without_old_data(self, old: Configuration, member: Member) -> Configuration | None:
+        """Return the configuration without the other data; None where that is gone: another request may have come first."""
+        present = old.get(member.node_id)
+        if present is None or not self._is_new_data(present, member):
+            return None
+        return self._removal(old, member.node_id, force=False)
 
     def _is_new_data(self, present: Member, wanted: Member) -> bool:
         """Whether that is another data folder than the one whose votes we know."""

@@ -280,6 +280,29 @@ def test_30_a_joiner_is_promoted_only_when_it_has_caught_up():
     check(world)
 
 
+def test_30_a_repeated_join_of_a_node_with_new_data_does_not_remove_it_again():
+    """A node whose data was lost joins, and asks twice, since a handover keeps both requests waiting. The first one takes
+    the old data out and the new data in, and is answered. From then on the node is a member: the second one finds that all
+    is done."""
+    world, post, leader = start()
+    lost, other = others(world, leader.node_id)
+    world.kill(lost)
+    world.machines[lost].disk.wiped()
+    new = world.start(lost)
+    world.run(0.3)
+    post.catch(TimeoutNow)
+    handover = ask(leader, lambda: leader.node.transfer(other, 2.0))
+    first, second = join(world, lost), join(world, lost)
+    granted(world, first)
+    while not second.is_there or not handover.is_there:
+        member = leader.raft.committed_configuration[1].get(lost)
+        assert member is not None and member.instance_id == new.instance_id
+        world.run(0.001)
+    assert second.error is None
+    world.until(lambda: world.configuration.is_voter(lost), ELECTION_S, "it has caught up")
+    check(world)
+
+
 def write_on(world: World, seconds: float) -> None:
     """Let clients write all the time."""
     end = world.clock.rightNow + seconds
