@@ -19,6 +19,8 @@ from minicloud.node.errors import NodeStopping, NotLeader, ReadTimeout
 from minicloud.node.settings import LEADER_PATIENCE_S
 from minicloud.raft.core import Raft
 
+NOT_IN_TIME = "The leader did not confirm the read, or this node did not catch up, within the time limit."
+
 
 @define(eq=False)
 class _Question:
@@ -37,14 +39,15 @@ class Reads:
         self._patience_s = patience_s
         self._leader_seen_s = now()
         self._ids = itertools.count(1)
-        self._order = itertools.count()
         self._new: dict[Waiter[None], None] = {}
         """To be asked for in this turn."""
         self._again: dict[Waiter[None], None] = {}
         """To be asked for at the next tick: at once would be a busy loop while no leader is known."""
         self._asked: dict[int, _Question] = {}
-        self._confirmed: list[tuple[int, int, dict[Waiter[None], None]]] = []
-        """Heap of read index, a number that makes it unique, and who may read from that index on."""
+        self._confirmed: dict[int, dict[Waiter[None], None]] = {}
+        """By read index, who may read from that index on."""
+        self._heap: list[int] = []
+        """Those indexes, the lowest first; and some more, for which nobody waits any longer."""
 
     def barrier(self, timeout_s: float) -> Deferred[None]:
         """See Node.read_barrier."""
@@ -56,10 +59,8 @@ class Reads:
         """See Node.wait_applied."""
         if index <= applied_index:
             return succeed(None)
-        waiter = self._deadlines.wait(
-            timeout_s, lambda _: ReadTimeout(f"Revision {index} was not reached within the time limit.")
-        )
-        self._confirm(index, {waiter: None})
+        waiter = self._deadlines.wait(timeout_s, self._unconfirmed)
+        self._confirm(index, {waiter: None}, f"Revision {index} was not reached within the time limit.")
         return waiter.deferred
 
     def ask(self) -> None:
@@ -108,15 +109,34 @@ class Reads:
         """Take note from which index on the reads of this question are up to date."""
         question = self._asked.pop(request_id, None)
         if question is not None:
-            self._confirm(read_index, question.waiters)
+            self._confirm(read_index, question.waiters, NOT_IN_TIME)
 
-    def _confirm(self, index: int, waiters: dict[Waiter[None], None]) -> None:
-        heapq.heappush(self._confirmed, (index, next(self._order), waiters))
+    def _confirm(self, index: int, waiters: dict[Waiter[None], None], if_late: str) -> None:
+        if index in self._confirmed:
+            self._confirmed[index].update(waiters)
+        else:
+            self._confirmed[index] = waiters
+            heapq.heappush(self._heap, index)
+
+        def late(waiter: Waiter[None]) -> Exception:
+            self._forget(index, waiter)
+            return ReadTimeout(if_late)
+
+        for waiter in waiters:
+            waiter.on_deadline = late
+
+    def _forget(self, index: int, waiter: Waiter[None]) -> None:
+        group = self._confirmed.get(index, {})
+        group.pop(waiter, None)
+        if not group:
+            self._confirmed.pop(index, None)
+        if len(self._heap) > 2 * len(self._confirmed):
+            self._heap = sorted(self._confirmed)  # or a node that applies nothing any more would remember them for ever
 
     def applied(self, applied_index: int) -> None:
         """Let everybody read whose index the store has reached."""
-        while self._confirmed and self._confirmed[0][0] <= applied_index:
-            for waiter in heapq.heappop(self._confirmed)[2]:
+        while self._heap and self._heap[0] <= applied_index:
+            for waiter in self._confirmed.pop(heapq.heappop(self._heap), {}):
                 self._deadlines.forget(waiter)
                 waiter.succeed(None)
 
@@ -124,8 +144,8 @@ class Reads:
         """Tell everybody that there is nothing to be read here any more."""
         groups: list[dict[Waiter[None], None]] = [self._new, self._again]
         groups += [question.waiters for question in self._asked.values()]
-        groups += [waiters for _index, _order, waiters in self._confirmed]
-        self._new, self._again, self._asked, self._confirmed = {}, {}, {}, []
+        groups += self._confirmed.values()
+        self._new, self._again, self._asked, self._confirmed, self._heap = {}, {}, {}, {}, []
         for waiters in groups:
             for waiter in waiters:
                 self._deadlines.forget(waiter)
@@ -136,4 +156,4 @@ class Reads:
             waiters.pop(waiter, None)
         if self._raft.leader_id is None:
             return NotLeader(None)
-        return ReadTimeout("The leader did not confirm the read, or this node did not catch up, within the time limit.")
+        return ReadTimeout(NOT_IN_TIME)
