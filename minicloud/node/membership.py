@@ -18,7 +18,6 @@ from minicloud.node.errors import (
     ChangeRefused,
     NodeStopping,
     NotLeader,
-    OutcomeUnknown,
     QuorumAtRisk,
     TransferFailed,
     UnknownMember,
@@ -131,7 +130,7 @@ class Membership:
             self._check_leads()
             wanted = change(self._raft.log.configuration)
             if wanted is None:
-                await self._until_committed(self._raft.log.configuration_index, deadline_s)
+                await self._until_committed(deadline_s)
                 return
             try:
                 index, term = self._raft.change_configuration(wanted)
@@ -161,11 +160,14 @@ class Membership:
         if self._reactor.seconds() >= (deadline_s if is_new_leader or is_handing_over else patient_until_s):
             raise ChangeInProgress
 
-    async def _until_committed(self, index: int, deadline_s: float) -> None:
-        while self._raft.commit_index < index:
-            if not self._driver.is_running or self._reactor.seconds() >= deadline_s:
-                raise OutcomeUnknown
-            await self._pause()
+    async def _until_committed(self, deadline_s: float) -> None:
+        """Wait for the configuration in force, which somebody else has asked for: another leader may yet replace it."""
+        index = self._raft.log.configuration_index
+        term = self._raft.log.term_at(index)
+        if term is None or index <= self._raft.last_applied:
+            return
+        waiter = self._driver.proposals.wait_for(index, term, deadline_s - self._reactor.seconds())
+        await waiter.deferred
 
     async def _pause(self) -> None:
         await deferLater(self._reactor, TICK_S)

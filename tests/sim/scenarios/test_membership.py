@@ -206,6 +206,28 @@ def test_27_an_uncommitted_configuration_is_rolled_back_by_truncation():
     check(world)
 
 
+def test_27_a_join_that_was_asked_for_before_is_not_granted_where_another_leader_has_replaced_it():
+    """A leader takes a new node in, and is cut off before anybody hears of it. Asked for the same again, it has nothing to
+    change, and waits until that is committed. Another leader's entries take its place: neither request is granted."""
+    world, post, old = start()
+    world.add_machine("n4")
+    post.catch(AppendEntries, source=old.node_id)
+    first, second = join(world, "n4"), join(world, "n4")
+    isolate(world, old.node_id)
+    assert old.raft.configuration.get("n4") is not None
+    world.until(lambda: world.leader not in (None, old), ELECTION_S, "another one leads")
+    for _ in range(3):
+        write(world)
+    post.release()
+    rejoin(world, old.node_id)
+    settle(world)
+    world.run(0.1)
+    assert isinstance(first.error, ProposalLost)
+    assert isinstance(second.error, ProposalLost)
+    assert world.configuration.get("n4") is None
+    check(world)
+
+
 # 28
 
 
