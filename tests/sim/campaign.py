@@ -139,7 +139,7 @@ def run_campaign(campaign: Campaign, *, jobs: int, minutes: float, state: Path |
         totals.add(finished)
         _write_state(campaign, state, first, finished)
         for seed, violation, detail in finished.violations:
-            print(f"seed {seed} violates {violation}: {detail.splitlines()[0]}", file=talk, flush=True)
+            print(f"seed {seed} violates {violation}: {_first_line(detail)}", file=talk, flush=True)
         passed = time.monotonic() - began
         if passed - told > PROGRESS_S:
             told = passed
@@ -195,8 +195,12 @@ def summary(totals: Totals) -> str:
     ]
     lines += [f"  {name:<17} {count:,}" for name, count in sorted(totals.faults.items())]
     lines.append(f"violations          {len(totals.violations)}")
-    lines += [f"  seed {seed}: {name}: {detail.splitlines()[0]}" for seed, name, detail in sorted(totals.violations)]
+    lines += [f"  seed {seed}: {name}: {_first_line(detail)}" for seed, name, detail in sorted(totals.violations)]
     return "\n".join(lines)
+
+
+def _first_line(detail: str) -> str:
+    return detail.partition("\n")[0]
 
 
 def _counts(counts: Counter[str]) -> str:

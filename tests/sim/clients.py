@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
+from twisted.internet.defer import Deferred
 
 from minicloud.kv.commands import ALWAYS, Delete, DeleteDone, Precondition, PreconditionFailed, Put, PutDone
 from minicloud.node.errors import NodeError, NotLeader, OutcomeUnknown
@@ -138,25 +139,27 @@ class Clients:
         machine.process.run("client", self._begin, call, machine.process)
 
     def _begin(self, call: Call, process: Process) -> None:
+        node = process.node
         if call.kind is not Kind.GET:
-            asked = process.node.propose(call.command(), NODE_TIMEOUT_S)
-            asked.addCallbacks(self._written, self._failed, (call, process), None, (call, process))
+            self._await(node.propose(call.command(), NODE_TIMEOUT_S), self._written, call, process)
         elif call.stale:
             self._read(None, call, process)
         elif call.min_revision:
-            asked = process.node.wait_applied(call.min_revision, NODE_TIMEOUT_S)
-            asked.addCallbacks(self._read, self._failed, (call, process), None, (call, process))
+            self._await(node.wait_applied(call.min_revision, NODE_TIMEOUT_S), self._read, call, process)
         else:
-            asked = process.node.read_barrier(NODE_TIMEOUT_S)
-            asked.addCallbacks(self._read, self._failed, (call, process), None, (call, process))
+            self._await(node.read_barrier(NODE_TIMEOUT_S), self._read, call, process)
+
+    def _await(self, asked: Deferred[Any], answered: Any, call: Call, process: Process) -> None:
+        self.world.expect_answer(process, asked)
+        asked.addCallbacks(answered, self._failed, (call, process), None, (call, process))
 
     def _written(self, outcome: PutDone | DeleteDone | PreconditionFailed, call: Call, process: Process) -> None:
-        self.world.invariants.answering(process, call, outcome)
+        self.world.check(process, self.world.invariants.answering, call, outcome)
         self._travel(process, self._learn_written, call, outcome)
 
     def _read(self, _: object, call: Call, process: Process) -> None:
         record = process.node.store.get(call.key)
-        self.world.invariants.reading(process, call, record)
+        self.world.check(process, self.world.invariants.reading, call, record)
         self._travel(process, self._learn_read, call, record)
 
     def _failed(self, failure: Failure, call: Call, process: Process) -> None:

@@ -27,6 +27,10 @@ OTHER_CLUSTER_ID = "d" * 32
 Undo: TypeAlias = Callable[[], object] | None
 
 
+def nothing() -> None:
+    """What a fault returns that met nobody, or that was not allowed: it has done nothing, and is not counted."""
+
+
 def _process(run: Run, fault: Fault) -> Process | None:
     """Return whom the fault meets, of those that run."""
     up = [process for process in run.world.up if not process.is_foreign]
@@ -54,7 +58,7 @@ def kill(run: Run, fault: Fault) -> Undo:
     """SIGKILL, and a restart."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     run.world.kill(process.node_id)
     return lambda: run.start(process.node_id)
 
@@ -63,7 +67,7 @@ def power(run: Run, fault: Fault) -> Undo:
     """Power loss of one machine."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     run.world.cut_power(process.node_id)
     return lambda: run.start(process.node_id)
 
@@ -86,7 +90,7 @@ def crash_point(run: Run, fault: Fault) -> Undo:
     """SIGKILL at one of the next operations on files."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     process.disk.crash_after(int(fault.amount * 40))
     return lambda: run.start(process.node_id)
 
@@ -95,7 +99,7 @@ def stop(run: Run, fault: Fault) -> Undo:
     """SIGSTOP, then SIGCONT."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     process.stop_acting()
     return process.act_again
 
@@ -104,13 +108,18 @@ def end_gracefully(run: Run, fault: Fault) -> Undo:
     """SIGTERM: leadership is handed over, then the process ends."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
 
     def ended(_: object) -> None:
         if process.is_up:
             run.world.clock.call_in(0, lambda: process.is_up and run.world.kill(process.node_id))
 
-    process.run("terminate", lambda: process.node.stop().addBoth(ended))
+    def terminate() -> None:
+        stopped = process.node.stop()
+        run.world.expect_answer(process, stopped)
+        stopped.addBoth(ended)
+
+    process.run("terminate", terminate)
     return lambda: run.restart(process.node_id)
 
 
@@ -120,8 +129,9 @@ def end_gracefully(run: Run, fault: Fault) -> Undo:
 def leap(run: Run, fault: Fault) -> Undo:
     """A clock goes forward by up to 2 s at once."""
     process = _process(run, fault)
-    if process is not None:
-        process.clock.leap(fault.amount * 2)
+    if process is None:
+        return nothing
+    process.clock.leap(fault.amount * 2)
     return None
 
 
@@ -132,7 +142,7 @@ def slow_disk(run: Run, fault: Fault) -> Undo:
     """Each sync takes up to 0.3 s."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     disk = process.disk
     disk.sync_s = fault.amount**2 * 0.3
     return lambda: setattr(disk, "sync_s", 0.0)
@@ -142,7 +152,7 @@ def sync_error(run: Run, fault: Fault) -> Undo:
     """One of the next syncs fails with EIO: the process must end."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     process.disk.files.fail_sync(int(fault.amount * 8))
     return lambda: run.start(process.node_id)
 
@@ -151,7 +161,7 @@ def disk_full(run: Run, fault: Fault) -> Undo:
     """There is room for little more."""
     process = _process(run, fault)
     if process is None:
-        return None
+        return nothing
     disk = process.disk
     disk.files.capacity = disk.files.used_bytes + int(fault.amount * 3000)
     return lambda: setattr(disk.files, "capacity", None)
@@ -161,7 +171,7 @@ def flipped_bit(run: Run, fault: Fault) -> Undo:
     """A byte of what was on the disk for good changes while the process is down. The node is built anew from its peers."""
     process = _process(run, fault)
     if process is None or not run.may_lose_data(process):
-        return None
+        return nothing
     machine = process.machine
     log = process.storage._log
     proven = log._segments[-1].path, log._proven
@@ -190,7 +200,7 @@ def wiped_disk(run: Run, fault: Fault) -> Undo:
     """A node starts with an empty folder. It must not vote, and is built anew from its peers."""
     process = _process(run, fault)
     if process is None or not run.may_lose_data(process):
-        return None
+        return nothing
     run.world.kill(process.node_id)
     if fault.amount < 0.5:
         process.machine.disk.wiped()
@@ -204,7 +214,7 @@ def exchanged_disks(run: Run, fault: Fault) -> Undo:
     """Two nodes start with each other's folders: both refuse."""
     one, other = _machines(run, fault)[:2] if len(run.world.machines) > 1 else (None, None)
     if one is None or other is None or run.lost_data in (one.node_id, other.node_id):
-        return None
+        return nothing
     for machine in (one, other):
         run.world.kill(machine.node_id)
     one.disk.exchanged(other.disk)
@@ -224,8 +234,8 @@ def other_cluster(run: Run, fault: Fault) -> Undo:
     """A node runs for a while with the folder of another cluster, which has seen more terms: nobody listens to it."""
     process = _process(run, fault)
     world = run.world
-    if process is None or run.lost_data or not all(_has_cluster(machine) for machine in world.machines.values()):
-        return None  # a node without a cluster would become part of this one, as it should
+    if process is None or run.lost_data or not all(machine.cluster_id for machine in world.machines.values()):
+        return nothing  # a node without a cluster would become part of this one, as it should
     machine = process.machine
     world.kill(machine.node_id)
     own, machine.disk = machine.disk, _foreign_disk(machine)
@@ -237,10 +247,6 @@ def other_cluster(run: Run, fault: Fault) -> Undo:
         run.start(machine.node_id)
 
     return back
-
-
-def _has_cluster(machine: Machine) -> bool:
-    return machine.process is not None and bool(machine.process.storage.identity.cluster_id)
 
 
 def _foreign_disk(machine: Machine) -> Disk:
@@ -264,7 +270,7 @@ def cut_one_way(run: Run, fault: Fault) -> Undo:
     """Nothing passes from one machine to another; the other way it does."""
     one, *others = _machines(run, fault)
     if not others:
-        return None
+        return nothing
     other = others[int(fault.amount * 1000) % len(others)]
     network, ends = run.world.network, (one.node_id, other.node_id)
     if fault.amount < 0.5:
@@ -294,6 +300,8 @@ def split(run: Run, fault: Fault) -> Undo:
 
 
 def _cut_all(run: Run, pairs: list[tuple[str, str]]) -> Undo:
+    if not pairs:
+        return nothing
     network = run.world.network
     for pair in pairs:
         network.cut(*pair)
@@ -308,6 +316,8 @@ def _cut_all(run: Run, pairs: list[tuple[str, str]]) -> Undo:
 def reset_links(run: Run, fault: Fault) -> Undo:
     """All connections of one machine break."""
     one, *others = _machines(run, fault)
+    if not others:
+        return nothing
     for other in others:
         run.world.network.reset_links(one.node_id, other.node_id)
     return None
@@ -349,7 +359,7 @@ def add_learner(run: Run, fault: Fault) -> Undo:
 def _add(run: Run, voter: bool) -> Undo:
     world = run.world
     if len(world.machines) >= MAX_MACHINES or run.has_other_cluster:
-        return None
+        return nothing
     node_id = f"n{len(world.machines) + 1}"
     world.add_machine(node_id)
     world.start(node_id)
@@ -361,7 +371,7 @@ def remove_member(run: Run, fault: Fault) -> Undo:
     """A member is removed, the leader perhaps."""
     process = _process(run, fault)
     if process is None or run.lost_data or len(run.world.configuration.voters) < 2:
-        return None
+        return nothing
     run.world.remove(process.node_id)
     return None
 
@@ -371,9 +381,10 @@ def rejoin(run: Run, fault: Fault) -> Undo:
     configuration = run.world.configuration
     up = run.world.up if configuration.members else []
     out = [process for process in up if not process.is_foreign and configuration.get(process.node_id) is None]
-    if out:
-        run.world.drop_wish(f"remove {out[0].node_id}")
-        run.world.join(out[0].node_id)
+    if not out:
+        return nothing
+    run.world.drop_wish(f"remove {out[0].node_id}")
+    run.world.join(out[0].node_id)
     return None
 
 
@@ -381,13 +392,21 @@ def transfer(run: Run, fault: Fault) -> Undo:
     """Leadership is handed over."""
     leader = run.world.leader
     if leader is None:
-        return None
+        return nothing
     others = [each for each in run.world.up if each is not leader]
     target = others[int(fault.pick * 1000) % len(others)].node_id if others and fault.amount < 0.5 else None
 
     def ask() -> None:
+        term = leader.raft.current_term
         asked: Deferred[None] = leader.node.transfer(target, 2.0)
-        asked.addErrback(lambda failure: failure.trap(NodeError))
+        run.world.expect_answer(leader, asked)
+        asked.addCallbacks(granted, lambda failure: failure.trap(NodeError), (term,))
+
+    def granted(_: object, term: int) -> None:
+        led = run.world.invariants.election_safety.led_after(term)
+        if not led - {leader.node_id} or target not in (None, *led):
+            detail = f"{leader.name} hands over to {target or 'anybody'}, since then have led: {sorted(led)}"
+            run.world.violated("what is granted has come about", detail)
 
     leader.run("admin", ask)
     return None

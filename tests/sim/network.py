@@ -92,9 +92,16 @@ class SimNetwork:
             self._cuts.pop((source, target), None)
 
     def mend_all(self) -> None:
-        """Undo all cuts, and calm the weather."""
+        """Undo all cuts, and calm the weather.
+
+        Handshakes under way end, so that they begin anew at once: TCP would repeat the lines that a cut has swallowed,
+        and the handshake would go on. Here they are gone for good, and both sides would wait out their time limit.
+        """
         self._cuts.clear()
         self.weather = CALM
+        for transport in list(self._transports):
+            if transport.is_in_handshake:
+                transport.end(ConnectionLost())
 
     def worsen(self, **changes: Any) -> None:
         """Change some of the weather."""
@@ -229,6 +236,11 @@ class SimTransport:
         self.last_arrival = 0.0
         self._is_closing = False
         self._has_producer = False
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Whether either side has still to say some of what comes before the messages."""
+        return min(self.lines_sent, self.other.lines_sent) < HANDSHAKE_LINES
 
     def begin(self, protocol: Any) -> None:
         """Give the connection to its protocol."""

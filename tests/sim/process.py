@@ -16,7 +16,8 @@ from minicloud.peer.interface import PeerAddress
 from minicloud.peer.links import PeerLinks
 from minicloud.raft.core import Raft
 from minicloud.raft.messages import Message
-from minicloud.storage.errors import StorageError
+from minicloud.storage.errors import Damaged, StorageError
+from minicloud.storage.identity import IDENTITY_FILE, decode_identity
 from minicloud.storage.memory_files import MachineStopped
 from minicloud.storage.storage import Storage
 from tests.sim.clock import TICK, ProcessClock
@@ -44,6 +45,17 @@ class Machine:
     """How many processes there have been."""
     is_refusing: str = ""
     """Why the newest start was refused by what is on the disk; empty where it was not."""
+
+    @property
+    def cluster_id(self) -> str:
+        """The cluster that its folder belongs to, whether a process runs or not; empty where none is to be read.
+
+        Read from outside: that is none of the operations of a process, at which the disk could fail it.
+        """
+        try:
+            return decode_identity(self.disk.files.content(IDENTITY_FILE), IDENTITY_FILE).cluster_id
+        except (FileNotFoundError, Damaged):
+            return ""
 
     @property
     def raft_addr(self) -> str:

@@ -11,10 +11,10 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from minicloud.raft.configuration import Suffrage
 from minicloud.storage.memory_files import MachineStopped
-from tests.sim.faults import FAULTS, Undo
+from tests.sim.faults import FAULTS, Undo, nothing
 from tests.sim.linearizability import BudgetExhausted, NotLinearizable, check_history
 from tests.sim.plan import Fault, Plan, Request
-from tests.sim.process import Process
+from tests.sim.process import CLUSTER_ID, Process
 from tests.sim.violation import Violation
 from tests.sim.world import World
 
@@ -23,6 +23,9 @@ LIVENESS_TIMEOUTS = 10
 
 CONVERGENCE_S = 30.0
 """After that: until all members have the same state, and all changes of the members have come about."""
+
+ANSWERS_S = 3.0
+"""After that: until everything is answered that any node was asked for. Nothing is given more than 2 s."""
 
 PROBE_EVERY_S = 0.05
 
@@ -82,8 +85,10 @@ class Run:
         world = self.world
         world.note("fault", "", str(fault))
         self._forget_lost_data()
-        world.counts[fault.kind] += 1
         undo = FAULTS[fault.kind](self, fault)
+        if undo is nothing:
+            return
+        world.counts[fault.kind] += 1
         if undo is not None:
             self._undo[number] = undo
             world.clock.call_in(fault.for_s, self._undo_one, number)
@@ -148,8 +153,23 @@ class Run:
     def _converge(self) -> None:
         world = self.world
         world.until(lambda: not world.has_wishes and self._is_converged(), CONVERGENCE_S, "all members have one state")
+        if world.lost_members:
+            raise Violation("what is granted has come about", f"joined, and no members: {world.lost_members}")
         self._read_everywhere()
-        world.until(lambda: all(call.is_settled for call in world.clients.calls), CONVERGENCE_S, "all are told")
+        self._answer_everybody()
+        world.until(lambda: all(call.is_settled for call in world.clients.calls), CONVERGENCE_S, "clients are done")
+
+    def _answer_everybody(self) -> None:
+        """Whoever was asked for something before must have said by now what came of it, or that its time is over.
+
+        Clients give up by themselves (``Clients._give_up``): only the nodes' own Deferreds tell.
+        """
+        world = self.world
+        end_s = world.clock.rightNow + ANSWERS_S
+        world.until(lambda: not world.unanswered or world.clock.rightNow > end_s, CONVERGENCE_S)
+        if world.unanswered:
+            detail = f"{ANSWERS_S} s later, so many answers are still owed: {world.unanswered}"
+            raise Violation("every request is answered", detail)
 
     def _read_everywhere(self) -> None:
         """Each member must answer a linearizable read."""
@@ -194,8 +214,8 @@ class Run:
 
     @property
     def has_other_cluster(self) -> bool:
-        """Whether some node runs as part of another cluster."""
-        return any(process.is_foreign for process in self.world.up)
+        """Whether some machine has the folder of another cluster: what is down may be started at any moment."""
+        return any(machine.cluster_id not in ("", CLUSTER_ID) for machine in self.world.machines.values())
 
     def may_lose_data(self, process: Process) -> bool:
         """Return whether the data of that node can go without more being lost than a majority can make good."""
@@ -254,21 +274,39 @@ class _LogWatch:
 def run_plan(plan: Plan, *, keeps_timeline: bool = False) -> Result:
     """Run a plan; never raises for what goes wrong in it."""
     began = time.perf_counter()
-    run = Run(plan, keeps_timeline=keeps_timeline)
-    world = run.world
-    watch = _LogWatch(world)
-    globalLogPublisher.addObserver(watch)
     result = Result(plan.seed)
     try:
-        run.go()
-        if world.violation is not None:
-            raise world.violation
-    except Violation as violation:
+        run = Run(plan, keeps_timeline=keeps_timeline)
+        violation = _violation_of(run)
+        _describe(run, result)
+    except Exception as error:
+        violation = Violation.by_simulator(error)
+    if violation is not None:
         result.violation, result.detail = violation.invariant, violation.detail
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _violation_of(run: Run) -> Violation | None:
+    """Go through a run; return what was not as it must be."""
+    watch = _LogWatch(run.world)
+    globalLogPublisher.addObserver(watch)
+    try:
+        run.go()
+    except Violation as violation:
+        return violation
     except (NotLinearizable, BudgetExhausted) as error:
-        result.violation, result.detail = type(error).__name__, str(error)
+        return Violation(type(error).__name__, str(error))
+    except Exception as error:
+        return run.world.violation or Violation.by_simulator(error)
     finally:
         globalLogPublisher.removeObserver(watch)
+    return run.world.violation
+
+
+def _describe(run: Run, result: Result) -> None:
+    """Put into the result what there is to count of a run."""
+    world = run.world
     result.steps = world.steps
     result.simulated_s = world.clock.rightNow
     result.operations = len(world.clients.calls)
@@ -281,5 +319,3 @@ def run_plan(plan: Plan, *, keeps_timeline: bool = False) -> Result:
     )
     result.trace_hash = world.trace_hash
     result.timeline = world.timeline
-    result.seconds = time.perf_counter() - began
-    return result

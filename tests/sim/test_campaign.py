@@ -11,6 +11,7 @@ import pytest
 from tests.sim import campaign as campaigns
 from tests.sim.campaign import Campaign, parse_kinds, parse_nodes, run_campaign, summary
 from tests.sim.faults import FAULTS
+from tests.sim.invariants.log_matching import LogMatching
 from tests.sim.kept import all_kept, load, to_json
 from tests.sim.plan import draw_plan
 from tests.sim.run import run_plan
@@ -79,6 +80,22 @@ def test_a_seed_repeats_itself_to_the_byte(tmp_path):
     assert len(set(first)) == 10
     assert hashes_of(10, tmp_path, "2") == first
     assert f"905 {run_plan(draw_plan(905)).trace_hash}" in first
+
+
+@pytest.mark.parametrize("problem", ["a fault", ""])
+def test_a_campaign_goes_on_after_a_fault_of_the_simulator_and_names_the_seeds(monkeypatch, problem):
+    def after(*_):
+        raise ValueError(*filter(None, [problem]))
+
+    monkeypatch.setattr(LogMatching, "after", after)
+    talk = io.StringIO()
+    totals = run(campaign(2, first=40), talk=talk)
+    assert [(seed, name) for seed, name, _ in totals.violations] == [
+        (40, "no fault of the simulator's own"),
+        (41, "no fault of the simulator's own"),
+    ]
+    assert f"seed 40 violates no fault of the simulator's own: ValueError{problem and ': a fault'}\n" in talk.getvalue()
+    assert "Traceback" in totals.violations[0][2]
 
 
 def test_a_campaign_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):

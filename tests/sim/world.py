@@ -7,7 +7,11 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from minicloud.kv.store import Store
 from minicloud.node.errors import NodeError
@@ -37,6 +41,40 @@ MAX_STEPS = 1_000_000
 """Steps in one run. A usual one has 4,000: so many are a process that is busy for ever at one moment of its clock."""
 
 
+@frozen
+class Asked:
+    """A change of the members that a leader was asked for."""
+
+    answer: Deferred[None]
+    is_so: Callable[[Configuration], bool]
+    """Whether a configuration is as it was asked for."""
+    on_granted: Callable[[], None] = lambda: None
+
+    def has_come_about(self, leader: Process, term: int) -> bool:
+        """Return whether that is committed, as far as the process knows that was asked while it led that term.
+
+        While it still leads, it makes one change after the other, and answers in between. Once it follows, it may learn
+        of several at once, and that of ours is one of them.
+        """
+        raft = leader.raft
+        if raft.role is Role.LEADER and raft.current_term == term:
+            return self.is_so(raft.committed_configuration[1])
+        return any(self.is_so(known) for index, known in raft.log._configurations if index <= raft.commit_index)
+
+
+Ask: TypeAlias = Callable[[Process], Asked | None]
+"""Asks a leader for a change, unless the moment is wrong."""
+
+
+def _is_member(configuration: Configuration, node_id: str, instance_id: str) -> bool:
+    member = configuration.get(node_id)
+    return member is not None and member.instance_id == instance_id
+
+
+def _is_refusal(failure: Failure) -> None:
+    failure.trap(NodeError)
+
+
 class World:
     """One run. The same settings, seed and actions give the same run, to the byte (``trace_hash``)."""
 
@@ -58,9 +96,15 @@ class World:
         self.invariants = Invariants(self)
         self._hash = hashlib.blake2b(digest_size=16)
         self._ids = 0
-        self._wishes: dict[str, Callable[[Process], Any] | None] = {}
+        self._wishes: dict[str, Ask | None] = {}
         self._asked: Counter[Process] = Counter()
         """How many changes each process was asked for and has not answered."""
+        self._unanswered: Counter[Process] = Counter()
+        """How much each process was asked for, of any kind, and has not answered."""
+        self._joined: dict[str, str] = {}
+        """Nodes whose newest join was granted, and as which instance."""
+        self._asked_to_leave: set[str] = set()
+        """Nodes whose removal anybody has asked for, at any time: an old request may come about late."""
         self.found_cluster()
 
     # The cluster
@@ -168,9 +212,26 @@ class World:
         """Return what that node has applied."""
         return self.process(node_id).node.store
 
+    # Answers that processes owe
+
+    def expect_answer(self, process: Process, asked: Deferred[Any]) -> None:
+        """Take note that a process was asked for something, until it answers."""
+        self._unanswered[process] += 1
+
+        def answered(answer: object) -> object:
+            self._unanswered[process] -= 1
+            return answer
+
+        asked.addBoth(answered)
+
+    @property
+    def unanswered(self) -> dict[str, int]:
+        """How many answers each process that runs still owes; those that owe none are left out."""
+        return {process.name: count for process in self.up if (count := self._unanswered[process])}
+
     # Whoever runs the cluster: asks for changes until they have come about
 
-    def wish(self, name: str, ask: Callable[[Process], Any]) -> None:
+    def wish(self, name: str, ask: Ask) -> None:
         """Ask the leader for something again and again, until it says yes; ``name`` tells wishes apart."""
         is_new = name not in self._wishes
         self._wishes[name] = ask
@@ -189,22 +250,42 @@ class World:
 
     def join(self, node_id: str, voter: bool = True) -> None:
         """Have that machine's node made a member, whichever data it has."""
+        self._joined.pop(node_id, None)
 
-        def ask(leader: Process) -> Any:
+        def ask(leader: Process) -> Asked | None:
             machine = self.machines[node_id]
             if machine.process is None or machine.process.is_foreign:
                 return None
-            request = JoinRequest(
-                node_id, machine.raft_addr, machine.http_addr, voter, instance_id=machine.process.instance_id
+            instance_id = machine.process.instance_id
+            request = JoinRequest(node_id, machine.raft_addr, machine.http_addr, voter, instance_id=instance_id)
+            return Asked(
+                leader.node.join(request, ADMIN_TIMEOUT_S),
+                lambda configuration: _is_member(configuration, node_id, instance_id),
+                lambda: self._joined.update({node_id: instance_id}),
             )
-            return leader.node.join(request, ADMIN_TIMEOUT_S)
 
         self.wish(f"join {node_id}", ask)
 
     def remove(self, node_id: str, force: bool = False) -> None:
         """Have that node removed from the cluster."""
         self.drop_wish(f"join {node_id}")
-        self.wish(f"remove {node_id}", lambda leader: leader.node.remove(node_id, force, ADMIN_TIMEOUT_S))
+        self._asked_to_leave.add(node_id)
+
+        def ask(leader: Process) -> Asked:
+            asked = leader.node.remove(node_id, force, ADMIN_TIMEOUT_S)
+            return Asked(asked, lambda configuration: configuration.get(node_id) is None)
+
+        self.wish(f"remove {node_id}", ask)
+
+    @property
+    def lost_members(self) -> list[str]:
+        """Nodes that were told that they have joined, that nobody has asked to leave, and that are no members."""
+        configuration = self.configuration
+        return [
+            node_id
+            for node_id, instance_id in sorted(self._joined.items())
+            if node_id not in self._asked_to_leave and not _is_member(configuration, node_id, instance_id)
+        ]
 
     def _pursue(self, name: str) -> None:
         ask, leader = self._wishes.get(name), self.leader
@@ -216,19 +297,23 @@ class World:
             return
 
         def act() -> None:
-            asked = ask(leader)
+            term, asked = leader.raft.current_term, ask(leader)
             if asked is not None:
                 self._asked[leader] += 1
-                asked.addBoth(answered)
-                asked.addCallbacks(granted, lambda failure: failure.trap(NodeError))
+                self.expect_answer(leader, asked.answer)
+                asked.answer.addBoth(answered)
+                asked.answer.addCallbacks(granted, _is_refusal, (asked, term))
 
         def answered(answer: object) -> object:
             self._asked[leader] -= 1
             return answer
 
-        def granted(_: object) -> None:
+        def granted(_: object, asked: Asked, term: int) -> None:
+            if not asked.has_come_about(leader, term):
+                self.violated("what is granted has come about", f"{leader.name} grants: {name}")
             if self._wishes.get(name) is ask:
                 self.note("is granted", leader.node_id, name)
+                asked.on_granted()
                 self._wishes[name] = None
 
         leader.run("admin", act)
@@ -267,21 +352,24 @@ class World:
 
     def look_at(self, process: Process) -> None:
         """Check the invariants after a process did something."""
-        if self.violation is None and not process.is_foreign:
-            try:
-                self.invariants.after(process)
-            except Violation as violation:
-                self.violation = violation
+        self.check(process, self.invariants.after)
 
     def sending(self, process: Process, to: str, message: Message) -> None:
         """Check what must be so when a message leaves."""
-        if self.violation is None and not process.is_foreign:
-            try:
-                self.invariants.sending(process, to, message)
-            except Violation as violation:
-                self.violation = violation
+        self.check(process, self.invariants.sending, to, message)
         if self.timeline is not None:
             self.note("sends", process.node_id, f"to {to}: {describe(message)}")
+
+    def check(self, process: Process, invariant: Callable[..., None], *args: Any) -> None:
+        """Check something of a process; never raises."""
+        if self.violation is not None or process.is_foreign:
+            return
+        try:
+            invariant(process, *args)
+        except Violation as violation:
+            self.violation = violation
+        except Exception as error:
+            self.violation = Violation.by_simulator(error)
 
     def violated(self, invariant: str, detail: str, cause: Exception | None = None) -> None:
         """Take note that something that must be so is not; the first one counts."""

@@ -24,3 +24,7 @@ class ElectionSafety:
         known = self._leaders.setdefault(raft.current_term, process.name)
         if known != process.name:
             raise Violation("election safety", f"{known} and {process.name} lead in term {raft.current_term}")
+
+    def led_after(self, term: int) -> set[str]:
+        """Return the nodes that have led in a newer term than that one."""
+        return {name.partition(".")[0] for known, name in self._leaders.items() if known > term}

@@ -33,6 +33,7 @@ class Invariants:
     """What must be so after every step of every process."""
 
     def __init__(self, world: World) -> None:
+        self.election_safety = ElectionSafety()
         self.commit_safety = CommitSafety()
         self.state_machine_safety = StateMachineSafety()
         self._promises = Promises()
@@ -42,7 +43,7 @@ class Invariants:
         self._each = (
             Order(),
             Monotonic(),
-            ElectionSafety(),
+            self.election_safety,
             LogMatching(),
             self.commit_safety,
             LeaderCompleteness(self.commit_safety),
