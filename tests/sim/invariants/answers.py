@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minicloud.kv.commands import PreconditionFailed, Put
+from minicloud.kv.commands import DeleteDone, PreconditionFailed, Put, PutDone
 from minicloud.wire.commands import encode_command
 from tests.sim.clients import written_by
 from tests.sim.invariants.state_machine_safety import StateMachineSafety
@@ -26,6 +26,8 @@ class Answers:
     def answering(self, process: Process, call: Call, outcome: Any) -> None:
         if isinstance(outcome, PreconditionFailed):
             return
+        if not isinstance(outcome, PutDone | DeleteDone):
+            raise Violation("answered writes are applied", f"{process.name}: {outcome} is no write's answer")
         if process.node.store.applied_index < outcome.revision or process.raft.commit_index < outcome.revision:
             self._world.violated("answered writes are committed", f"{process.name}: {outcome} before it is")
         entry = self._state_machine.applied.get(outcome.revision)
