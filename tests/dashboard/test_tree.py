@@ -271,7 +271,7 @@ async def test_an_empty_store_says_how_to_begin(browser: Browser, stage: Stage) 
     assert await keys.names() == ["greeting"]
     assert await keys.page.evaluate("document.getElementById('tree-none').hidden")
     await keys.delete()
-    assert not await keys.page.evaluate("document.getElementById('tree-none').hidden")
+    await keys.page.until("!document.getElementById('tree-none').hidden")
 
 
 @pytest_twisted.ensureDeferred
