@@ -19,8 +19,6 @@ from minicloud.node.errors import NodeStopping, NotLeader, ReadTimeout
 from minicloud.node.settings import LEADER_PATIENCE_S
 from minicloud.raft.core import Raft
 
-NOT_IN_TIME = "The leader did not confirm the read, or this node did not catch up, within the time limit."
-
 
 @define(eq=False)
 class _Question:
@@ -59,8 +57,13 @@ class Reads:
         """See Node.wait_applied."""
         if index <= applied_index:
             return succeed(None)
-        waiter = self._deadlines.wait(timeout_s, self._unconfirmed)
-        self._confirm(index, {waiter: None}, f"Revision {index} was not reached within the time limit.")
+
+        def late(waiter: Waiter[None]) -> Exception:
+            self._forget(index, waiter)
+            return ReadTimeout(f"Revision {index} was not reached within the time limit.")
+
+        waiter = self._deadlines.wait(timeout_s, late)
+        self._confirm(index, {waiter: None})
         return waiter.deferred
 
     def ask(self) -> None:
@@ -109,21 +112,14 @@ class Reads:
         """Take note from which index on the reads of this question are up to date."""
         question = self._asked.pop(request_id, None)
         if question is not None:
-            self._confirm(read_index, question.waiters, NOT_IN_TIME)
+            self._confirm(read_index, question.waiters)
 
-    def _confirm(self, index: int, waiters: dict[Waiter[None], None], if_late: str) -> None:
+    def _confirm(self, index: int, waiters: dict[Waiter[None], None]) -> None:
         if index in self._confirmed:
             self._confirmed[index].update(waiters)
         else:
             self._confirmed[index] = waiters
             heapq.heappush(self._heap, index)
-
-        def late(waiter: Waiter[None]) -> Exception:
-            self._forget(index, waiter)
-            return ReadTimeout(if_late)
-
-        for waiter in waiters:
-            waiter.on_deadline = late
 
     def _forget(self, index: int, waiter: Waiter[None]) -> None:
         group = self._confirmed.get(index, {})
@@ -154,6 +150,8 @@ class Reads:
     def _unconfirmed(self, waiter: Waiter[Any]) -> Exception:
         for waiters in (self._new, self._again, *(question.waiters for question in self._asked.values())):
             waiters.pop(waiter, None)
+        for index in [index for index, group in self._confirmed.items() if waiter in group]:
+            self._forget(index, waiter)
         if self._raft.leader_id is None:
             return NotLeader(None)
-        return ReadTimeout(NOT_IN_TIME)
+        return ReadTimeout("The leader did not confirm the read, or this node did not catch up, within the time limit.")

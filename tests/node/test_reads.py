@@ -82,6 +82,26 @@ def test_a_revision_that_was_given_up_can_be_waited_for_again(clock, deadlines, 
     assert keeps == [None]
 
 
+class Leader:
+    leader_id = "n1"
+
+    def read_index(self, request_id):
+        self.asked = request_id
+        return True
+
+
+def test_a_read_that_is_confirmed_and_not_applied_in_time_is_forgotten(clock, deadlines):
+    raft = Leader()
+    reads = Reads(raft, deadlines, clock, 1.0)
+    late = outcome(reads.barrier(1.0))
+    reads.ask()
+    reads.confirmed(raft.asked, 7)
+    clock.now = 1.0 + SWEEP_S
+    deadlines.sweep()
+    assert late[0].check(ReadTimeout)
+    assert not reads._confirmed and not reads._heap
+
+
 def test_at_the_end_everybody_is_told(reads):
     waiting = outcome(reads.wait_applied(5, 0, 1.0))
     reads.stop()
