@@ -188,3 +188,14 @@ def used_bytes(folder: DiskFolder) -> int:
     return sum(
         used_bytes(item) if isinstance(item, DiskFolder) else len(item.content) for item in folder.names.values()
     )
+
+
+def users(folder: DiskFolder, prefix: str = "") -> dict[str, int]:
+    """Return the path of every file, and how often it is open."""
+    found: dict[str, int] = {}
+    for name, item in folder.names.items():
+        if isinstance(item, DiskFolder):
+            found |= users(item, f"{prefix}{name}/")
+        else:
+            found[prefix + name] = item.users
+    return found

@@ -21,6 +21,7 @@ from minicloud.storage.memory_disk import (
     close_all,
     durable_copy,
     used_bytes,
+    users,
 )
 
 
@@ -130,6 +131,10 @@ class MemoryFiles:
     def used_bytes(self) -> int:
         """How much is on the disk, in bytes."""
         return used_bytes(self._root)
+
+    def users(self) -> dict[str, int]:
+        """Return the path of every file, and how often it is open."""
+        return users(self._root)
 
     def is_synced(self, path: str, size: int | None = None) -> bool:
         """Return whether a file, or so many bytes of it, would be as it is read now after any power loss."""

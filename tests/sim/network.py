@@ -129,6 +129,10 @@ class SimNetwork:
 
     # Connections
 
+    def connections(self, process: Process, peer: str) -> int:
+        """Return how many connections a process has with a peer's machine."""
+        return sum(end.process is process and end.other.host == peer for end in self._transports)
+
     def delay(self) -> float:
         """Draw the time that a line is under way, in seconds."""
         return self.random.uniform(*self.weather.delay_s)

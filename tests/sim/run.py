@@ -12,6 +12,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from minicloud.raft.configuration import Suffrage
 from minicloud.storage.memory_files import MachineStopped
 from tests.sim.faults import FAULTS, Undo, nothing
+from tests.sim.leftovers import leftovers
 from tests.sim.linearizability import BudgetExhausted, NotLinearizable, check_history
 from tests.sim.plan import Fault, Plan, Request
 from tests.sim.process import CLUSTER_ID, Process
@@ -26,6 +27,10 @@ CONVERGENCE_S = 30.0
 
 ANSWERS_S = 3.0
 """After that: until everything is answered that any node was asked for. Nothing is given more than 2 s."""
+
+LEFTOVERS_S = 15.0
+"""After that: until no node holds anything any more but what it always needs. A transfer without an answer is given up
+after 10 s, and nothing else has as long."""
 
 PROBE_EVERY_S = 0.05
 
@@ -158,6 +163,7 @@ class Run:
         self._read_everywhere()
         self._answer_everybody()
         world.until(lambda: all(call.is_settled for call in world.clients.calls), CONVERGENCE_S, "clients are done")
+        self._leave_nothing()
 
     def _answer_everybody(self) -> None:
         """Whoever was asked for something before must have said by now what came of it, or that its time is over.
@@ -170,6 +176,18 @@ class Run:
         if world.unanswered:
             detail = f"{ANSWERS_S} s later, so many answers are still owed: {world.unanswered}"
             raise Violation("every request is answered", detail)
+
+    def _leave_nothing(self) -> None:
+        """Let every node come to rest: what it holds then, it holds for ever."""
+        world = self.world
+        end_s = world.clock.rightNow + LEFTOVERS_S
+        world.until(lambda: not self._leftovers() or world.clock.rightNow > end_s, CONVERGENCE_S)
+        if left := self._leftovers():
+            raise Violation("nothing is held for ever", f"{LEFTOVERS_S} s later, nodes still hold: {left}")
+
+    def _leftovers(self) -> dict[str, dict[str, object]]:
+        held = {process.name: leftovers(process) for process in self.world.up if not process.is_foreign}
+        return {name: found for name, found in held.items() if found}
 
     def _read_everywhere(self) -> None:
         """Each member must answer a linearizable read."""

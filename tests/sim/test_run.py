@@ -7,9 +7,12 @@ from minicloud.node.node import Node
 from tests.sim.faults import FAULTS
 from tests.sim.invariants.log_matching import LogMatching
 from tests.sim.invariants.promises import Promises
+from tests.sim.leftovers import leftovers
+from tests.sim.network import SimTransport
 from tests.sim.plan import Fault, Plan, Request
 from tests.sim.run import Run, run_plan
 from tests.sim.settings import SimSettings
+from tests.sim.violation import Violation
 from tests.sim.world import World
 
 
@@ -176,3 +179,51 @@ def test_a_fault_of_the_simulator_is_a_violation_of_that_seed(monkeypatch, owner
     first, *traceback = result.detail.splitlines()
     assert first == "AssertionError: of the simulator's own"
     assert any("in fails" in line for line in traceback)
+
+
+# What is held for ever
+
+
+def hold_a_file(process):
+    process.disk.files.put("snapshots/9.tmp", b"half")
+
+
+def hold_a_file_open(process):
+    process.disk.files.open_read("hard_state")
+
+
+def hold_connections(process):
+    network, target = process.world.network, process.world.machines["n2" if process.node_id == "n1" else "n1"]
+    for _ in range(2):
+        ours, theirs = SimTransport(network, process), SimTransport(network, target.process)
+        ours.other, theirs.other = theirs, ours
+        network._transports[ours] = network._transports[theirs] = None
+
+
+def hold_timers(process):
+    for _ in range(100):
+        process.clock.callLater(1000.0, list)
+
+
+def hold_a_waiter(process):
+    process.node._driver.deadlines.wait(1000.0, lambda waiter: TimeoutError())
+
+
+@pytest.mark.parametrize(
+    ("hold", "what"),
+    [
+        (hold_a_file, "files on disk"),
+        (hold_a_file_open, "open files"),
+        (hold_connections, "connections"),
+        (hold_timers, "timers"),
+        (hold_a_waiter, "waiters"),
+    ],
+)
+def test_a_node_that_holds_something_for_ever_is_told(hold, what):
+    run = run_of()
+    run._leave_nothing()
+    process = run.world.process("n1")
+    hold(process)
+    assert list(leftovers(process)) == [what]
+    with pytest.raises(Violation, match=f"nothing is held for ever.*{what}"):
+        run._leave_nothing()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.sim.planted import disk, elections, membership, reads, replication, snapshots, store
+from tests.sim.planted import disk, elections, leaks, membership, reads, replication, snapshots, store
 from tests.sim.planted.patcher import PlantedBug
 
 BUGS: dict[str, PlantedBug] = {}
 """By name, in the order of the files."""
 
-for _room in (elections, replication, reads, membership, disk, store, snapshots):
+for _room in (elections, replication, reads, membership, disk, store, snapshots, leaks):
     for _item in vars(_room).values():
         if isinstance(_item, PlantedBug):
             assert BUGS.setdefault(_item.name, _item) is _item, f"two bugs are called {_item.name}"
@@ -107,6 +107,11 @@ CAUGHT: dict[str, tuple[int, str]] = {
     "installed_snapshot_brings_no_configuration": (7, "configuration safety"),
     "installed_snapshot_does_not_commit": (3, "order of indexes"),
     "snapshot_acknowledged_too_early": (3, "saved before sent"),
+    "late_proposals_stay_pending": (101, "nothing is held for ever"),
+    "late_reads_are_remembered": (13, "nothing is held for ever"),
+    "sent_snapshots_stay_open": (3, "nothing is held for ever"),
+    "unfinished_snapshots_stay": (9, "nothing is held for ever"),
+    "views_stay_open": (2, "nothing is held for ever"),
 }
 """A seed of 3 or 5 nodes that catches the bug, and the invariant that does not hold: so it takes one seed more than that
 at most. What seeds do changes with the code under test; ``python -m tests.sim.planted`` finds them anew.
