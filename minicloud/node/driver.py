@@ -231,6 +231,7 @@ class Driver:
 
     def _look_around(self) -> None:
         self._tell_peers()
+        self.receiver.applied(self.store.applied_index)
         self.taker.consider(self.store)
         leader_id = self.raft.leader_id
         if leader_id is not None and leader_id != self._last_leader:

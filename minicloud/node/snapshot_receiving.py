@@ -116,6 +116,12 @@ class SnapshotReceiver:
         _log.info("installed a snapshot of node {sender} at index {index}", sender=self._sender, index=meta.index)
         return store if is_installed else None
 
+    def applied(self, applied_index: int) -> None:
+        """Give up a snapshot whose entries came by themselves: its leader is gone, and the next one still had them."""
+        if self._incoming is not None and self._incoming.meta.index <= applied_index:
+            _log.info("a snapshot from node {sender} is not needed any more", sender=self._sender)
+            self.stop()
+
     def stop(self) -> None:
         """Give up what is under way."""
         if self._loading is not None:

@@ -19,6 +19,7 @@ from minicloud.storage.snapshot_format import SnapshotParser, snapshot_record, s
 from minicloud.storage.snapshots import snapshot_path
 from minicloud.storage.storage import Storage
 from minicloud.storage.whole_files import TEMPORARY_SUFFIX
+from tests.sim.leftovers import leftovers
 from tests.sim.process import CLUSTER_ID, Process
 from tests.sim.scenarios.laggards import SMALL, fall_behind, some_follower
 from tests.sim.scenarios.stage import (
@@ -28,6 +29,7 @@ from tests.sim.scenarios.stage import (
     elect,
     isolate,
     leader_of,
+    leads,
     others,
     rejoin,
     settle,
@@ -303,6 +305,29 @@ def test_22_a_snapshot_of_what_the_log_holds_keeps_the_entries_behind_it():
     world.until(lambda: process.raft.commit_index >= index, ELECTION_S, "the snapshot has told what is committed")
     assert process.raft.log.last_index == last_index
     assert leader.raft.progress[node_id].match_index == last_index, "the leader counts on them"
+    check(world)
+
+
+def test_22_half_a_snapshot_whose_leader_is_gone_leaves_nothing():
+    """A leader is cut off when it has sent half of a snapshot. The next one has all entries still, and sends those. The half
+    is given up: nobody will ever send the rest, and it would keep its room on the disk until the next snapshot comes."""
+    world, post = start(**SMALL)
+    write_large_values(world)
+    leader = leader_of(world)
+    late, node_id = others(world, leader.node_id)
+    refuse_snapshots(world.process(node_id))
+    rest = post.catch(InstallSnapshot, where=lambda letter: letter.message.offset > 0)
+    post.only_candidate(node_id)
+    fall_behind(world, post, late)
+    world.until(lambda: rest.caught, ELECTION_S, "a snapshot that is on its way")
+    process = world.process(late)
+    assert leftovers(process)["snapshots on their way in"]
+    isolate(world, leader.node_id)
+    world.until(lambda: leads(world.process(node_id)), ELECTION_S, "another one leads")
+    write(world, via=node_id)
+    index = world.process(node_id).raft.commit_index
+    world.until(lambda: process.node.store.applied_index >= index, ELECTION_S, "it has all entries")
+    world.until(lambda: not leftovers(process), ELECTION_S, "nothing is left of it")
     check(world)
 
 
