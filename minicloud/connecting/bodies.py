@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -21,8 +22,8 @@ class BodyCutShort(CancelledError):
     """Whoever asked gave up while the answer's body was on its way."""
 
 
-def collect_body(response: IResponse, max_bytes: int) -> Deferred[bytes]:
-    """Return the body of an answer, of at most ``max_bytes`` bytes.
+def collect_body(response: IResponse, max_bytes: int, on_piece: Callable[[], object] = lambda: None) -> Deferred[bytes]:
+    """Return the body of an answer, of at most ``max_bytes`` bytes; ``on_piece`` is called whenever a piece has come.
 
     Fails with BodyTooLong; with BodyCutShort where the Deferred was cancelled; and with what Twisted's HTTP client says of a
     body that ends before its time. A body that is not read to its end takes its connection with it: what is left of it must
@@ -35,7 +36,7 @@ def collect_body(response: IResponse, max_bytes: int) -> Deferred[bytes]:
         collector.cut()
 
     collected: Deferred[bytes] = Deferred(give_up)
-    collector = _Collector(collected, max_bytes)
+    collector = _Collector(collected, max_bytes, on_piece)
     cast(Any, response).deliverBody(collector)
     return collected
 
@@ -73,9 +74,10 @@ class WholeBody:
 class _Collector(Protocol):
     """Collects a body."""
 
-    def __init__(self, collected: Deferred[bytes], max_bytes: int) -> None:
+    def __init__(self, collected: Deferred[bytes], max_bytes: int, on_piece: Callable[[], object]) -> None:
         self._collected = collected
         self._max_bytes = max_bytes
+        self._on_piece = on_piece
         self._chunks: list[bytes] = []
         self._received_bytes = 0
 
@@ -84,6 +86,7 @@ class _Collector(Protocol):
         self._received_bytes += len(data)
         if self._received_bytes <= self._max_bytes:
             self._chunks.append(data)
+            self._on_piece()
             return
         self._chunks.clear()
         if not self._collected.called:

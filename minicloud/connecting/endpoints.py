@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 from attrs import frozen
 from twisted.internet.address import HostnameAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -16,6 +16,8 @@ from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
+
+from minicloud.connecting.handshakes import TlsEndpoint
 
 NEXT_ADDRESS_AFTER_S: Final = 0.05
 """How long the first address of a host name has for itself before the next one is tried as well, and how long after the
@@ -37,7 +39,7 @@ class HttpEndpoints:
     policy: IPolicyForHTTPS
     """Which servers are trusted, over HTTPS."""
     connect_timeout_s: float
-    """How long a server may take to accept a connection, in seconds; the lookup of its name included."""
+    """How long a server may take to accept a connection, in seconds; the lookup of its name included, a TLS handshake not."""
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """Return where to connect to.
@@ -49,7 +51,7 @@ class HttpEndpoints:
         if uri.scheme == b"http":
             return plain
         if uri.scheme == b"https":
-            return wrapClientTLS(self._connections(uri), plain, clock=self.reactor)
+            return TlsEndpoint(self.reactor, plain, self._connections(uri))
         raise SchemeNotSupported(f"expected http or https, not {uri.scheme!r}")
 
     def _connections(self, uri: URI) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from socket import gaierror
 from typing import Any
 
-from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectError,
@@ -16,15 +15,20 @@ from twisted.internet.error import (
     UserError,
 )
 from twisted.python.failure import Failure
-from twisted.web._newclient import RequestNotSent
+from twisted.web._newclient import ParseError, RequestNotSent
 
 
 class NotMade(Exception):
     """The request could not even be made: no connection was asked for."""
 
 
+class HandshakeFailed(Exception):
+    """There was a connection, and no agreement on TLS: nothing of the request was given to it. Says why, in a few words."""
+
+
 _NEVER_SENT = (
     NotMade,
+    HandshakeFailed,
     ConnectError,
     ConnectingCancelledError,
     DNSLookupError,
@@ -38,7 +42,7 @@ client wraps it (``ResponseFailed``, ``RequestTransmissionFailed``, …)."""
 
 def never_sent(error: BaseException) -> bool:
     """Return whether it is certain that the server has seen nothing of the request. In doubt it is not."""
-    return isinstance(error, _NEVER_SENT) or any(_is_bad_certificate(cause) for cause in _causes(error))
+    return isinstance(error, _NEVER_SENT)
 
 
 def was_given_up(error: BaseException) -> bool:
@@ -48,7 +52,7 @@ def was_given_up(error: BaseException) -> bool:
 
 def reason_of(error: BaseException, connect_timeout_s: float) -> str:
     """Return in a few words what went wrong; ``connect_timeout_s``: how long there was to connect, in seconds."""
-    if isinstance(error, NotMade):
+    if isinstance(error, NotMade | HandshakeFailed):
         return _words(error)
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
@@ -56,14 +60,11 @@ def reason_of(error: BaseException, connect_timeout_s: float) -> str:
         return "no such host"
     if isinstance(error, UserError):
         return f"no connection within {connect_timeout_s:g} s"
-    cause = _causes(error)[-1]
-    if _is_bad_certificate(cause):
-        return (
-            "its TLS certificate is not to be trusted "
-            "(the file of your own authority is named by SSL_CERT_FILE for cloudctl, by tls: ca for a node)"
-        )
     if isinstance(error, ConnectError):
         return f"no connection: {_words(error)}"
+    cause = _causes(error)[-1]
+    if isinstance(cause, ParseError):
+        return "what it answered is not HTTP; is that the HTTP port of a node?"
     return f"the connection ended before the answer: {_words(cause)}"
 
 
@@ -71,15 +72,6 @@ def _causes(error: BaseException) -> list[BaseException]:
     """Return the error and, one level down, what Twisted's HTTP client wrapped in it."""
     reasons: list[Any] = list(getattr(error, "reasons", None) or ())
     return [error, *(reason.value for reason in reasons if isinstance(reason, Failure) and reason.value is not None)]
-
-
-def _is_bad_certificate(error: BaseException) -> bool:
-    """Return whether TLS failed because we do not accept the server: then nothing of the request has left.
-
-    It must be TLS that says so: the same words in an answer that cannot be read are what a server says that has the request.
-    """
-    refused = isinstance(error, SSL.Error) and "certificate verify failed" in str(error)
-    return refused or type(error).__name__ == "VerificationError"
 
 
 def _words(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from twisted.web._newclient import ParseError, RequestNotSent
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 
 from minicloud.connecting.bodies import BodyCutShort, BodyTooLong
-from minicloud.connecting.failures import NotMade, never_sent, reason_of, was_given_up
+from minicloud.connecting.failures import HandshakeFailed, NotMade, never_sent, reason_of, was_given_up
 from tests.client.network import Network
 
 REFUSED_CERTIFICATE = SSL.Error([("SSL routines", "", "certificate verify failed")])
@@ -33,7 +33,7 @@ def wrapped(wrapper: type[Exception], cause: BaseException) -> BaseException:
         (error.ConnectingCancelledError(None), ""),
         (error.UnsupportedAddressFamily(), ""),
         (RequestNotSent(), ""),
-        (wrapped(ResponseNeverReceived, REFUSED_CERTIFICATE), "its TLS certificate is not to be trusted"),
+        (HandshakeFailed("its TLS certificate is not to be trusted"), "its TLS certificate is not to be trusted"),
     ],
 )
 def test_what_comes_before_the_first_byte_was_never_sent(failed: BaseException, reason: str) -> None:
@@ -46,6 +46,8 @@ def test_what_comes_before_the_first_byte_was_never_sent(failed: BaseException, 
     [
         wrapped(ResponseNeverReceived, error.ConnectionLost()),
         wrapped(ResponseNeverReceived, error.ConnectionRefusedError()),
+        wrapped(ResponseNeverReceived, REFUSED_CERTIFICATE),
+        wrapped(ResponseNeverReceived, HandshakeFailed()),
         wrapped(ResponseNeverReceived, error.ConnectingCancelledError(None)),
         wrapped(ResponseFailed, CancelledError()),
         wrapped(ResponseFailed, ParseError("wrong number of parts", b"certificate verify failed")),
@@ -61,6 +63,13 @@ def test_what_comes_before_the_first_byte_was_never_sent(failed: BaseException, 
 )
 def test_everything_else_may_have_been_sent(failed: BaseException) -> None:
     assert not never_sent(failed)
+
+
+def test_an_answer_that_is_no_http_is_told_from_a_connection_that_ended() -> None:
+    no_http = wrapped(ResponseFailed, ParseError("wrong number of parts", b"SSH-2.0-OpenSSH_9.6"))
+    assert reason_of(no_http, 2.0) == "what it answered is not HTTP; is that the HTTP port of a node?"
+    ended = wrapped(ResponseNeverReceived, error.ConnectionLost())
+    assert reason_of(ended, 2.0).startswith("the connection ended before the answer: ")
 
 
 def test_giving_up_is_told_at_every_stage() -> None:
