@@ -65,8 +65,10 @@ class Client:
         """Give ``key`` the value ``value``.
 
         ``if_revision``: only where the key is at that revision; ``if_absent``: only where it does not exist; else
-        PreconditionFailed.
+        PreconditionFailed. Raises TypeError for a value that is not ``bytes``, a text above all.
         """
+        if not isinstance(value, bytes):
+            raise TypeError(f"a value is bytes, not {type(value).__name__}; encode a text: text.encode()")
         headers = (*_condition(if_revision, if_absent), ("Content-Type", "application/octet-stream"))
         request = Request("PUT", _key_path(key), headers, body=value, writes=True, waits=True)
         return self._call(request, lambda answer: answers.put_result(key, answer))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.web import client as web_client
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
@@ -97,35 +99,37 @@ class Exchange:
             agent = _twisted_web.Agent.usingEndpointFactory(reactor, endpoints, self._pool)
         self._sender = Sender(agent, reactor)
 
-    async def send(self, server: str, request: Request, token: str, limit_s: float) -> Answer:
+    async def send(self, server: str, request: Request, token: str, limit_s: float, silence_s: float = inf) -> Answer:
         """Send ``request`` to ``server`` (a base URL) and return the answer, whatever its status.
 
-        ``limit_s``: seconds until the answer must be there in full. Raises NotSent, NoAnswer; CancelledError where the
+        ``limit_s``: seconds until the answer must be there in full. ``silence_s``: seconds that may pass before its
+        head is there, and from then on before each next piece of it. Raises NotSent, NoAnswer; CancelledError where the
         caller gave up.
         """
         headers = _headers(request, token)
-        work = Deferred.fromCoroutine(self._converse(server, request, headers))
-        timer = self._reactor.callLater(limit_s, work.cancel)
+        patience = _Patience(self._reactor, limit_s, silence_s)
+        work = Deferred.fromCoroutine(self._converse(server, request, headers, patience.hear))
+        patience.begin(work.cancel)
         try:
             return await work
         except NoAnswer:
             raise
         except Exception as error:
-            timed_out = not timer.active()
-            if was_given_up(error) and not timed_out:
+            if was_given_up(error) and not patience.is_over:
                 raise CancelledError from error
             unsent = never_sent(error)
-            late = f"no {'connection' if unsent else 'answer'} within {limit_s:.3g} s"
-            reason = late if timed_out else reason_of(error, CONNECT_TIMEOUT_S)
+            reason = patience.reason(unsent) if patience.is_over else reason_of(error, CONNECT_TIMEOUT_S)
             raise (NotSent if unsent else NoAnswer)(reason) from error
         finally:
-            if timer.active():
-                timer.cancel()
+            patience.end()
 
-    async def _converse(self, server: str, request: Request, headers: Headers) -> Answer:
+    async def _converse(
+        self, server: str, request: Request, headers: Headers, on_piece: Callable[[], object]
+    ) -> Answer:
         response = await self._sender.send(request.method, server + request.target, headers, request.body)
+        on_piece()
         try:
-            body = b"" if response.length == 0 else await collect_body(response, MAX_ANSWER_BYTES)
+            body = b"" if response.length == 0 else await collect_body(response, MAX_ANSWER_BYTES, on_piece)
         except BodyTooLong as error:
             raise EndlessAnswer(f"the answer is longer than {MAX_ANSWER_BYTES} bytes") from error
         return Answer(server, response.code, response.headers, body)
@@ -136,6 +140,50 @@ class Exchange:
             return succeed(None)
         closed: Deferred[None] = self._pool.closeCachedConnections()
         return closed
+
+
+class _Patience:
+    """How long one request is waited for: not beyond its time limit, and not while nothing of the answer comes."""
+
+    def __init__(self, reactor: IReactorTime, limit_s: float, silence_s: float) -> None:
+        self._reactor = reactor
+        self._limit_s = limit_s
+        self._silence_s = silence_s
+        self._until = reactor.seconds() + limit_s
+        self._timer: IDelayedCall | None = None
+        self._has_heard = False
+        self._heard_at = reactor.seconds()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is this that has ended the request."""
+        return self._timer is not None and not self._timer.active()
+
+    def begin(self, give_up: Callable[[], object]) -> None:
+        """Call ``give_up`` when the time is over."""
+        self._timer = self._reactor.callLater(self._remaining_s(), give_up)
+
+    def hear(self) -> None:
+        """Take note that a piece of the answer has come."""
+        self._has_heard, self._heard_at = True, self._reactor.seconds()
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(self._remaining_s())
+
+    def end(self) -> None:
+        """Wait no longer."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def reason(self, unsent: bool) -> str:
+        """Return what there was too little time for. ``unsent``: whether there was no connection yet."""
+        if not self._has_heard:
+            return f"no {'connection' if unsent else 'answer'} within {min(self._limit_s, self._silence_s):.3g} s"
+        if self._heard_at + self._silence_s < self._until:
+            return f"nothing more of the answer came for {self._silence_s:.3g} s"
+        return f"no complete answer within {self._limit_s:.3g} s"
+
+    def _remaining_s(self) -> float:
+        return max(0.0, min(self._heard_at + self._silence_s, self._until) - self._reactor.seconds())
 
 
 def _make_pool(reactor: IReactorTime) -> Any:

@@ -11,11 +11,14 @@ an answer that is too long            next server          OutcomeUnknown
 307 to a member                       follow               follow
 no connection to that member          ask to forward       ask to forward
 503 that says ``retryable``           next server          next server
+503 or 504 to a HEAD                  next server
 another 5xx that says ``retryable``   next server          that is the answer
 500, 502, ``outcome_unknown``         that is the answer   OutcomeUnknown
 5xx that is no problem document       next server          OutcomeUnknown
 any other answer                      that is the answer   that is the answer
 ====================================  ===================  ===================
+
+The answer to a HEAD has no body that could say ``retryable``; a node says it of each 503, and of each 504 to a read.
 
 When all servers are through, it starts anew after a pause; unless not one of them was there at all, or the answer of one was
 too long: it would be so again.
@@ -51,7 +54,8 @@ LONGEST_PAUSE_S = 1.0
 """The pause doubles up to this, which is what nodes ask for with ``Retry-After``."""
 
 READ_PATIENCE_S = 2.0
-"""How long a server may be silent on a read before the next is asked: a frozen one must not cost the whole limit."""
+"""How long a server may be silent on a read before the next is asked: a frozen one must not cost the whole limit. One whose
+answer is long, or the way to it slow, is not silent as long as pieces of it come."""
 
 ANSWER_MARGIN_S = 0.25
 """How much earlier than we the node gives up: its answer tells more than silence, above all if a write was proposed."""
@@ -219,14 +223,15 @@ class Router:
             self._named[server] = frozenset(member for member in named if member is not None)
 
     async def _send(self, server: str, request: Request, deadline: float, patience_s: float) -> Answer | Setback:
-        limit_s = min(patience_s, self._remaining(deadline))
+        limit_s = self._remaining(deadline)
         if limit_s <= 0:
             return Setback(server, "the time limit has passed")
+        silence_s = min(patience_s, limit_s)
         token = self._token if self._is_trusted(server) else ""
         if request.waits:
-            request = request.with_query(f"timeout={_wait_ms(limit_s)}ms")
+            request = request.with_query(f"timeout={_wait_ms(silence_s)}ms")
         try:
-            answer = await self._exchange.send(server, request, token, limit_s)
+            answer = await self._exchange.send(server, request, token, limit_s, silence_s)
         except NotSent as error:
             self._note_out_of_reach(server)
             return Setback(server, str(error), reached=False)
@@ -245,7 +250,7 @@ class Router:
         return server == self._out_of_reach and self._reactor.seconds() < self._out_of_reach_until
 
     def _patience(self, request: Request) -> float:
-        """Return how long to wait for one server. A write that was sent can go to no other one: it waits to the end."""
+        """Return how long a server may be silent. A write that was sent can go to no other one: it waits to the end."""
         return float("inf") if request.writes or len(self._servers) == 1 else READ_PATIENCE_S
 
     def _remaining(self, deadline: float) -> float:
@@ -264,7 +269,7 @@ def _judge(answer: Answer, request: Request) -> Answer | Setback:
     found = problem(answer)
     if request.writes and _may_have_happened(answer, found):
         raise OutcomeUnknown(answer.server, str(found), found)
-    try_next = answer.status == 503 and found.retryable if request.writes else found.retryable or not is_problem(answer)
+    try_next = answer.status == 503 and found.retryable if request.writes else _may_fare_better(answer, found, request)
     return Setback(answer.server, str(found), found) if try_next else answer
 
 
@@ -273,7 +278,13 @@ def _may_have_happened(answer: Answer, found: Problem) -> bool:
     return not is_problem(answer) or found.code == "outcome_unknown" or answer.status in (500, 502)
 
 
-def _wait_ms(limit_s: float) -> int:
-    """Return how long a node may wait where we wait for ``limit_s`` seconds."""
-    wait_s = max(limit_s - ANSWER_MARGIN_S, limit_s / 2)
+def _may_fare_better(answer: Answer, found: Problem, request: Request) -> bool:
+    """Return whether a read that got this 5xx may have another answer elsewhere, or later."""
+    unsaid = request.method == "HEAD" and answer.status in (503, 504)
+    return found.retryable or unsaid or not is_problem(answer)
+
+
+def _wait_ms(silence_s: float) -> int:
+    """Return how long a node may wait where we bear ``silence_s`` seconds without an answer."""
+    wait_s = max(silence_s - ANSWER_MARGIN_S, silence_s / 2)
     return max(1, min(round(wait_s * 1000), LONGEST_WAIT_MS))

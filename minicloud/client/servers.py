@@ -39,8 +39,11 @@ def parse_server(text: str) -> str:
 def parse_servers(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the base URLs in order, each once; every text may hold several, separated by commas.
 
-    Raises ValueError where there is none, or one is wrong.
+    Raises ValueError where there is none, or one is wrong; TypeError for a single text, each letter of which would be a
+    server.
     """
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"servers are given as several texts, not as {texts!r}; write a list: [{DEFAULT_SERVER!r}]")
     written = [part for text in texts for part in text.split(",") if part.strip()]
     if not written:
         raise ValueError(f"no server is given; expected an address like {DEFAULT_SERVER}")

@@ -36,6 +36,15 @@ def test_an_empty_value_is_sent_as_such(network: Network) -> None:
     assert (network.seen[0].body, network.seen[0].headers["content-length"]) == (b"", "0")
 
 
+@pytest.mark.parametrize("value", ["v", None, 7, [b"v"], bytearray(b"v"), memoryview(b"v")])
+def test_a_value_that_is_no_bytes_is_refused_before_anything_is_sent(network: Network, value: Any) -> None:
+    network.serve(A)
+    with pytest.raises(TypeError, match=f"a value is bytes, not {type(value).__name__}"):
+        network.client(A).put("k", value)
+    network.advance(1.0)
+    assert network.seen == []
+
+
 @pytest.mark.parametrize(
     ("key", "path"),
     [
@@ -119,6 +128,12 @@ def test_reads_can_be_stale_or_wait_for_a_revision(network: Network) -> None:
 def test_the_node_is_told_to_give_up_a_little_before_we_do(network: Network) -> None:
     network.serve(A, found(b"v", 3))
     network.result(network.client(A, timeout_s=2.0).get("k"))
+    assert network.seen[0].uri == "/kv/k?timeout=1750ms"
+
+
+def test_where_there_are_others_to_ask_a_node_gives_up_before_the_next_one_is_asked(network: Network) -> None:
+    network.serve(A, found(b"v", 1))
+    network.result(network.client(A, B, timeout_s=10.0).get("k"))
     assert network.seen[0].uri == "/kv/k?timeout=1750ms"
 
 

@@ -1,13 +1,17 @@
 """Where requests go: fail-over, redirects, the token, and what is never sent twice."""
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import CancelledError
 
-from minicloud.client import BadAnswer, ForeignRedirect, OutcomeUnknown, Unavailable, exchange
+from minicloud.client import BadAnswer, ErrorAnswer, ForeignRedirect, OutcomeUnknown, Unavailable, exchange
 from tests.client.network import (
     NO_LEADER,
     PUT_DONE,
+    STEP_S,
     Network,
+    Reply,
     document,
     found,
     member,
@@ -46,11 +50,17 @@ def test_no_server_at_all_is_said_at_once_with_every_reason(network: Network) ->
     assert not caught.value.timed_out
 
 
-@pytest.mark.parametrize("verb", ["get", "delete"])
-def test_without_a_leader_it_tries_again_until_there_is_one(network: Network, verb: str) -> None:
-    answer = found(b"v", 1) if verb == "get" else document({"revision": 2, "deleted": True})
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("get", found(b"v", 1)),
+        ("head", found(b"v", 1)),
+        ("delete", document({"revision": 2, "deleted": True})),
+    ],
+)
+def test_without_a_leader_it_tries_again_until_there_is_one(network: Network, verb: str, answer: Reply) -> None:
     network.serve(A, NO_LEADER, NO_LEADER, answer)
-    assert network.result(getattr(network.client(A), verb)("k")).revision in (1, 2)
+    network.result(getattr(network.client(A), verb)("k"))
     assert len(network.seen) == 3
 
 
@@ -82,11 +92,73 @@ def test_a_read_of_a_single_server_waits_to_the_end(network: Network) -> None:
         network.result(network.client(A, timeout_s=4.0).get("k"))
 
 
-@pytest.mark.parametrize("answer", [raw(502, b"bad gateway"), problem(504, "read_timeout", retryable=True)])
-def test_a_read_moves_on_from_a_server_that_cannot(network: Network, answer: object) -> None:
+@pytest.mark.parametrize("timeout_s", [1.0, 4.0])
+def test_a_read_leaves_a_server_that_falls_silent_in_the_middle_of_its_answer(
+    network: Network, timeout_s: float
+) -> None:
+    def half(request: Any) -> int:
+        network.clock.callLater(0.5, request.write, b"xxxxx")
+        request.setHeader("Content-Length", "10")
+        request.write(b"x")
+        return silence(request)
+
+    network.serve(A, always=half)
+    network.serve(B, always=silence)
+    outcome = network.client(A, B, timeout_s=timeout_s).get("k")
+    with pytest.raises(Unavailable) as caught:
+        network.result(outcome, within_s=timeout_s + STEP_S)
+    reason = "no complete answer within 1 s" if timeout_s == 1.0 else "nothing more of the answer came for 2 s"
+    assert caught.value.setbacks[0].reason == reason
+
+
+@pytest.mark.parametrize("servers", [(A,), (A, B)])
+def test_a_long_answer_may_take_its_time_as_long_as_it_goes_on(network: Network, servers: tuple[str, ...]) -> None:
+    """The head after one and a half seconds, then ten pieces in three: longer than a server may be silent, in all."""
+
+    def in_pieces(request: Any) -> int:
+        request.setHeader("ETag", '"1"')
+        request.setHeader("Content-Length", "1000")
+        network.clock.callLater(1.5, request.write, b"")
+        for number in range(10):
+            network.clock.callLater(3.0 + 0.3 * number, request.write, b"x" * 100)
+        network.clock.callLater(6.0, request.finish)
+        return silence(request)
+
+    for server in servers:
+        network.serve(server, always=in_pieces)
+    assert network.result(network.client(*servers).get("k")).value == b"x" * 1000
+    assert len(network.seen) == 1
+
+
+def test_a_long_answer_has_no_longer_than_the_time_limit(network: Network) -> None:
+    def without_end(request: Any) -> int:
+        if not network.clock.seconds() > 20:
+            request.write(b"x")
+            network.clock.callLater(0.3, without_end, request)
+        return silence(request)
+
+    network.serve(A, always=without_end)
+    network.serve(B)
+    with pytest.raises(Unavailable, match="no complete answer within 5 s"):
+        network.result(network.client(A, B, timeout_s=5.0).get("k"), within_s=5.0 + STEP_S)
+
+
+@pytest.mark.parametrize("verb", ["get", "head"])
+@pytest.mark.parametrize("answer", [raw(502, b"bad gateway"), NO_LEADER, problem(504, "read_timeout", retryable=True)])
+def test_a_read_moves_on_from_a_server_that_cannot(network: Network, answer: Reply, verb: str) -> None:
     network.serve(A, answer)
     network.serve(B, found(b"v", 1))
-    assert network.result(network.client(A, B).get("k")).value == b"v"
+    network.result(getattr(network.client(A, B), verb)("k"))
+    assert len(network.seen) == 2
+
+
+@pytest.mark.parametrize("verb", ["get", "head"])
+def test_a_read_that_made_a_node_fail_is_not_tried_elsewhere(network: Network, verb: str) -> None:
+    network.serve(A, problem(500, "internal_error"))
+    network.serve(B)
+    with pytest.raises(ErrorAnswer):
+        network.result(getattr(network.client(A, B), verb)("k"))
+    assert len(network.seen) == 1
 
 
 def test_a_server_that_does_not_accept_connections_has_seen_nothing(network: Network) -> None:
@@ -172,7 +244,7 @@ def test_half_an_answer_that_never_ends_is_given_up(network: Network) -> None:
         return silence(request)
 
     network.serve(A, half)
-    with pytest.raises(OutcomeUnknown, match="no answer within"):
+    with pytest.raises(OutcomeUnknown, match="no complete answer within 10 s"):
         network.result(network.client(A).put("k", b"v"))
 
 

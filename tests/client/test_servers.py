@@ -1,5 +1,9 @@
-import pytest
+from typing import Any
 
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+
+from minicloud.client import Client
 from minicloud.client.servers import member_server, origin_of, parse_server, parse_servers
 
 
@@ -69,3 +73,12 @@ def test_members_speak_the_scheme_of_the_one_who_names_them() -> None:
 def test_the_origin_of_a_location_is_its_server() -> None:
     assert origin_of("http://A:9001/kv/x?y#z") == "http://a:9001"
     assert origin_of("/kv/x") is None
+
+
+@pytest.mark.parametrize("text", ["localhost", "http://127.0.0.1:9001", "", b"a:1"])
+def test_a_single_text_is_no_list_of_servers(text: Any) -> None:
+    """Each of its letters would be one, and be given the token."""
+    with pytest.raises(TypeError, match=r"several texts.*\['http://127.0.0.1:9001'\]"):
+        parse_servers(text)
+    with pytest.raises(TypeError):
+        Client(text, token="secret", reactor=MemoryReactorClock())

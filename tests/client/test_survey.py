@@ -102,6 +102,17 @@ def test_the_token_goes_to_named_servers_and_to_members(inside: Network) -> None
     assert {seen.headers.get("authorization") for seen in inside.seen} == {"Bearer secret"}
 
 
+def test_a_member_that_only_another_member_names_does_not_get_the_token(network: Network) -> None:
+    """The first was given, the second is the leader that it names, and the third is known from that one alone."""
+    known = [member("node1", FIRST), member("node2", SECOND, is_leader=True)]
+    network.serve(FIRST, members(*known, node="node1"), document({"node_id": "node1"}))
+    network.serve(SECOND, members(*known, member("x", "evil:80"), node="node2"), document({"node_id": "node2"}))
+    network.serve("evil:80", document({"node_id": "x"}))
+    network.result(network.client(FIRST, token="secret").status())
+    given = {seen.server: seen.headers.get("authorization") for seen in network.seen}
+    assert given == {FIRST: "Bearer secret", SECOND: "Bearer secret", "evil:80": None}
+
+
 def test_members_come_from_the_leader_where_the_user_has_named_it(inside: Network) -> None:
     found = inside.result(inside.client(FIRST, THIRD, SECOND).members())
     assert (found.server, found.members[0].lag_entries) == (f"http://{SECOND}", 4)
