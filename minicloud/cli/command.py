@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -18,7 +19,8 @@ def run(arguments: Sequence[str]) -> int:
         # On Windows click would expand * and $ in what it takes from sys.argv itself; keys may well contain them.
         status = cli.main(args=list(arguments), prog_name="cloudctl", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # Where stderr takes nothing, there is nobody to tell it to.
+            error.show()
         if isinstance(error, click.NoSuchOption):
             talk("If that is a key or a value and no option, put -- before it.")
         return error.exit_code

@@ -16,6 +16,8 @@ from minicloud.client import (
     NotFound,
     OutcomeUnknown,
     PreconditionFailed,
+    Problem,
+    Setback,
     Unauthorized,
     Unavailable,
 )
@@ -43,6 +45,8 @@ _TRY_WITHOUT_SERVER = (
     "start a node (twistd -n minicloud --config configs/node1.yaml), or name one that runs with -server URL[,URL...]"
 )
 
+_TRY_ADDRESS = "check the address: http:// or https://, and the HTTP port of a node, not its Raft port"
+
 
 @frozen
 class Explanation:
@@ -63,11 +67,7 @@ def explain(error: ClientError) -> Explanation:
 def _happened(error: ClientError) -> str:
     if isinstance(error, OutcomeUnknown):
         return f"it is not known whether this took effect: {error}"
-    if (
-        isinstance(error, Unavailable)
-        and not error.timed_out
-        and not any(setback.reached for setback in error.setbacks)
-    ):
+    if isinstance(error, Unavailable) and not error.timed_out and not any(map(_is_there, error.setbacks)):
         asked = ", ".join(f"{setback.server} ({setback.reason})" for setback in error.setbacks)
         return f"no server answered at {asked}; is a node running?"
     if isinstance(error, NotFound) and error.problem.code == "key_not_found":
@@ -83,11 +83,12 @@ def _try_next(error: ClientError) -> str:
     if isinstance(error, Unavailable):
         return _try_when_unavailable(error)
     if isinstance(error, OutcomeUnknown):
-        return "look before you do it again: 'cloudctl get KEY', or 'cloudctl members' after a change of members"
+        look = "look before you do it again: 'cloudctl get KEY', or 'cloudctl members' after a change of members"
+        return look if _is_from_node(error.problem) else f"{look}; where that fails too, {_TRY_ADDRESS}"
     if isinstance(error, ForeignRedirect):
         return "if that server is one of yours, name it with -server as well"
     if isinstance(error, BadAnswer):
-        return "check the address: it should be the HTTP port of a node, not its Raft port"
+        return _TRY_ADDRESS
     return ""
 
 
@@ -100,8 +101,28 @@ def _try_after_answer(error: ErrorAnswer) -> str:
 
 
 def _try_when_unavailable(error: Unavailable) -> str:
-    if not any(setback.reached for setback in error.setbacks):
+    if not any(map(_is_there, error.setbacks)):
         return _TRY_WITHOUT_SERVER
+    if not any(setback.reached for setback in error.setbacks):
+        # What is wrong with a certificate says what to do about it.
+        return "" if any("certificate" in setback.reason for setback in error.setbacks) else _TRY_ADDRESS
     codes = (setback.problem.code for setback in error.setbacks if setback.problem is not None)
     hints = [_TRY_BY_CODE[code] for code in codes if code in _TRY_BY_CODE]
-    return hints[0] if hints else "'cloudctl status' shows which members are up; --timeout SECONDS waits longer"
+    if hints:
+        return hints[0]
+    wait = "'cloudctl status' shows which members are up; --timeout SECONDS waits longer"
+    has_node = any(_is_from_node(setback.problem) for setback in error.setbacks)
+    return wait if has_node else f"{wait}; or {_TRY_ADDRESS}"
+
+
+def _is_there(setback: Setback) -> bool:
+    """Return whether something accepted a connection, be it that no agreement on TLS came of it.
+
+    Every reason why a handshake came to nothing has the word; without a connection, nobody speaks of TLS.
+    """
+    return setback.reached or "TLS" in setback.reason
+
+
+def _is_from_node(problem: Problem | None) -> bool:
+    """Return whether a node has answered: what a stranger says has no code."""
+    return problem is not None and problem.code != ""

@@ -25,21 +25,21 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    import contextlib
+    from minicloud.cli import streams
 
+    streams.make_ready()
     from minicloud.cli.command import run
 
-    for stream in (sys.stdout, sys.stderr):
-        # A console or file in an old Windows code page must not turn a result into an error.
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIO has it where it is a file.
     return run(sys.argv[1:])
 
 
 def _end(status: int, told: str) -> int:
     """Say how it ended, without a module that may not be there yet."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"cloudctl: {told}\n")
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"cloudctl: {told}\n")
+    except OSError:
+        return status  # Where stderr takes nothing, there is nobody to tell it to.
     return status
 
 

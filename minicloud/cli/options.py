@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 from collections.abc import Callable
@@ -20,6 +21,12 @@ MAX_TIMEOUT_S = 300.0
 
 MAX_TOKEN_BYTES = 4096
 """A token travels in a header line; servers refuse much longer ones."""
+
+_MAX_TOKEN_FILE_BYTES = 2 * (MAX_TOKEN_BYTES + 2)
+"""As much of a file as tells a token from what is longer than one, where each character has two bytes and a mark goes before."""
+
+_ENCODING_BY_MARK = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""Windows PowerShell 5.1 writes text files so: UTF-16 after >, UTF-8 on request, each with a mark at the beginning."""
 
 _EXPECTED_TOKEN = "expected to hold a token: one line of printable ASCII"
 
@@ -143,12 +150,18 @@ def _token_of_environment() -> str:
 def _read_token(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            token = file.read(MAX_TOKEN_BYTES + 1).strip().decode("ascii", "replace")
+            token = _text(file.read(_MAX_TOKEN_FILE_BYTES)).strip()
     except OSError as error:
         raise click.UsageError(f"--token-file: cannot read {path!r}: {error.strerror or error}") from None
     if not _is_token(token):
         raise click.UsageError(f"--token-file: {path!r} is {_EXPECTED_TOKEN}")
     return token
+
+
+def _text(content: bytes) -> str:
+    """Return what a file says. What cannot be read becomes a character that no token has."""
+    encoding = next((name for mark, name in _ENCODING_BY_MARK.items() if content.startswith(mark)), "ascii")
+    return content.decode(encoding, "replace")
 
 
 def _is_token(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -58,8 +57,6 @@ def write_json(document: Any) -> None:
 
 def write_bytes(value: bytes) -> None:
     """Write exactly these bytes; on a terminal a newline follows, so that the prompt starts on a line of its own."""
-    if sys.stdout is None:  # Python's word for a file descriptor that is closed.
-        raise OSError(errno.EBADF, "stdout is closed; > /dev/null throws results away")
     stream = sys.stdout.buffer
     stream.write(value)
     if is_terminal() and not value.endswith(b"\n"):
@@ -69,7 +66,7 @@ def write_bytes(value: bytes) -> None:
 
 def is_terminal() -> bool:
     """Return whether a person reads stdout."""
-    return sys.stdout is not None and sys.stdout.isatty()
+    return sys.stdout.isatty()
 
 
 def list_format(chosen: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,10 @@ class _Requests(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self._answer_document({"key": "k", "revision": 4, "created": True})
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(b"", "", status=204)
+
     def do_DELETE(self) -> None:
         self._answer_document({"key": "k", "revision": 5, "deleted": True})
 
@@ -40,8 +45,8 @@ class _Requests(BaseHTTPRequestHandler):
     def _answer_document(self, document: dict[str, Any]) -> None:
         self._answer(json.dumps(document).encode(), "application/json")
 
-    def _answer(self, body: bytes, content_type: str, **headers: str) -> None:
-        self.send_response(200)
+    def _answer(self, body: bytes, content_type: str, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
         for name, value in ({"Content-Type": content_type, "Content-Length": str(len(body))} | headers).items():
             self.send_header(name, value)
         self.end_headers()
@@ -52,10 +57,12 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def little_node() -> Iterator[str]:
-    """Serve a cluster of one, and give its ``host:port``."""
+def little_node(https: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Serve a cluster of one, and give its ``host:port``. ``https``: with what it serves HTTPS, and no HTTP."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Requests)
     server.daemon_threads = True
+    if https is not None:
+        server.socket = https.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

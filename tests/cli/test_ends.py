@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from minicloud.cli.options import FORMATS
+from tests.cli.little_node import little_node
 from tests.cli.real_cluster import CLOUDCTL
 from tests.harness.processes import START_LIMIT_S, TOP, environment
 
@@ -34,6 +37,10 @@ class Last:
 last = Last()
 """
 """Sends Ctrl+C while Python clears its modules, after it has put all signals back to their defaults."""
+
+
+FULL = Path("/dev/full")
+"""Takes nothing that is written to it."""
 
 
 def ended(folder: Path, sitecustomize: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -84,17 +91,104 @@ def test_a_closed_stdin_has_no_value() -> None:
     assert "stdin, which is closed" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def node() -> Iterator[str]:
+    with little_node() as server:
+        yield server
+
+
+VERBS = [
+    ("put", "k", "v"),
+    ("get", "k"),
+    ("delete", "k"),
+    ("list",),
+    ("members",),
+    ("status",),
+    ("status", "--watch"),
+    ("join", "node4", "127.0.0.1:9014"),
+    ("remove", "node4"),
+    ("transfer",),
+    ("bench", "put", "--duration", "0.1", "--keys", "2", "--connections", "2"),
+]
+WITHOUT_SERVER = [("completion", "bash"), ("--help",), ("--version",), ("put", "--help")]
+EVERY_RESULT = [(*verb, "-o", form) for verb in VERBS for form in FORMATS] + WITHOUT_SERVER
+CLOSED = "cloudctl: cannot write the result: stdout is closed; > /dev/null throws results away\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("words", EVERY_RESULT, ids=" ".join)
+def test_a_result_that_cannot_be_written_is_an_error_in_words(node: str, words: tuple[str, ...]) -> None:
+    done = ended_in_shell(*words, ">&-", server=node)
+    told = done.stderr.removeprefix(done.stderr.partition(CLOSED)[0])
+    assert (done.returncode, told, "Traceback" in done.stderr) == (1, CLOSED, False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("words", [words for words in EVERY_RESULT if "--watch" not in words], ids=" ".join)
+def test_a_closed_stderr_takes_nothing_from_a_result(node: str, words: tuple[str, ...]) -> None:
+    done = ended_in_shell(*words, "2>&-", server=node)
+    assert (done.returncode, done.stdout != "") == (0, True)
+
+
+NOWHERE = ["2>&-", pytest.param("2>/dev/full", marks=pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full"))]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("stderr", NOWHERE)
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("nonsense",), 2),
+        (("get",), 2),
+        (("get", "k", "--nonsense"), 2),
+        (("put", "k", "@nowhere"), 2),
+        (("get", "k"), 5),
+        (("list", "-o", "table"), 5),
+        (("bench", "put"), 5),
+        (("bench", "put", "-o", "json"), 5),
+        (("status", "--watch"), 5),
+    ],
+    ids=str,
+)
+def test_a_stderr_that_takes_nothing_leaves_the_status_as_it_is(
+    words: tuple[str, ...], status: int, stderr: str
+) -> None:
+    done = ended_in_shell(*words, stderr, server="127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (status, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_an_early_end_is_the_same_where_it_can_be_told_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(name="click", error="KeyboardInterrupt"))
+    path = os.pathsep.join([str(tmp_path), str(TOP)])
+    assert ended_in_shell("get", "k", "2>/dev/full", PYTHONPATH=path).returncode == 130
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 @pytest.mark.parametrize("verb", [("list",), ("members",), ("get", "k")])
-def test_a_closed_stdout_is_no_traceback(verb: tuple[str, ...]) -> None:
-    done = ended_in_shell(*verb, "-s", "127.0.0.1:1", ">&-")
+def test_where_there_is_no_result_a_closed_stdout_changes_nothing(verb: tuple[str, ...]) -> None:
+    done = ended_in_shell(*verb, ">&-", server="127.0.0.1:1")
     assert (done.returncode, "Traceback" in done.stderr) == (5, False)
 
 
-def ended_in_shell(*words: str) -> subprocess.CompletedProcess[str]:
+def test_a_result_comes_through_a_code_page_that_has_not_its_characters(node: str) -> None:
+    done = subprocess.run(
+        [*CLOUDCTL, "put", "\u043a\u043b\u044e\u0447", "v", "-s", node],
+        env=environment(PYTHONIOENCODING="cp1252", PYTHONUTF8="0"),
+        cwd=TOP,
+        capture_output=True,
+        timeout=START_LIMIT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.split(b":")[0] == rb"\u043a\u043b\u044e\u0447"
+
+
+def ended_in_shell(*words: str, server: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run cloudctl in a shell, with these words and redirections."""
     return subprocess.run(
         ["sh", "-c", " ".join((*CLOUDCTL, *words))],
-        env=environment(),
+        env=environment(MINICLOUD_SERVER=server, **variables),
         cwd=TOP,
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import pytest
 
 from minicloud.cli import command
 from minicloud.cli.completion import SHELLS
+from minicloud.cli.options import MAX_TOKEN_BYTES
 from tests.cli.conftest import Cloudctl
 from tests.client.network import Network, found
 
@@ -47,19 +48,57 @@ def test_the_environment_names_servers_where_the_command_line_does_not(
     assert cloudctl("get", "k", "-server", A).out == b"a"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"from-file",
+        b"from-file\r\n",
+        # As PowerShell 5.1 writes it: with > and with Out-File, and with -Encoding utf8.
+        b"\xff\xfe" + "from-file\r\n".encode("utf-16-le"),
+        b"\xef\xbb\xbffrom-file\r\n",
+        b"\xfe\xff" + "from-file\r\n".encode("utf-16-be"),
+    ],
+    ids=repr,
+)
 def test_the_token_comes_from_a_file_or_else_from_the_environment(
-    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: Network, cloudctl: Cloudctl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
 ) -> None:
     network.serve(A, always=found(b"v", 1))
     file = tmp_path / "token"
-    file.write_bytes(b"from-file\r\n")
+    file.write_bytes(content)
     monkeypatch.setenv("AUTH_TOKEN", "from-environment\n")
     cloudctl("get", "k")
     cloudctl("get", "k", "--token-file", str(file))
     assert [seen.headers["authorization"] for seen in network.seen] == ["Bearer from-environment", "Bearer from-file"]
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"two\nlines", b"\xff", b"x" * 5000])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16"])
+def test_a_token_may_be_as_long_as_a_header_takes_in_each_encoding(
+    network: Network, cloudctl: Cloudctl, tmp_path: Path, encoding: str
+) -> None:
+    network.serve(A, always=found(b"v", 1))
+    file = tmp_path / "token"
+    for length, status in ((MAX_TOKEN_BYTES, 0), (MAX_TOKEN_BYTES + 1, 2)):
+        file.write_bytes(f"{'x' * length}\r\n".encode(encoding))
+        assert cloudctl("get", "k", "--token-file", str(file)).status == status
+
+
+NO_TOKENS = [
+    b"",
+    b" \n",
+    b"two\nlines",
+    b"\xff",
+    b"x" * 5000,
+    b"\xef\xbb\xbf\r\n",
+    b"\xff\xfe",
+    b"\xff\xfet\x00o",
+    "\ufefft\u00e9".encode(),
+    "t\u00e9".encode("utf-16"),
+    "token".encode("utf-32"),
+]
+
+
+@pytest.mark.parametrize("content", NO_TOKENS, ids=lambda content: repr(content[:9]))
 def test_a_file_that_holds_no_token_is_refused(cloudctl: Cloudctl, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
