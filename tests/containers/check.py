@@ -26,6 +26,7 @@ from tests.containers.cloudctl import find_cloudctl
 from tests.containers.engine import Engine, find_engine
 from tests.containers.image import check_image
 from tests.containers.life import (
+    check_comes_back,
     check_confinement,
     check_data_survives,
     check_down_deletes,
@@ -70,6 +71,7 @@ def check(engine: Engine) -> None:
     check_failover(engine, found, cloudctl)
     check_restarts(engine, found)
     check_data_survives(engine, cloudctl)
+    check_comes_back(engine)
     check_down_deletes(engine)
     check_profile(engine)
 

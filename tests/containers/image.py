@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from tests.containers.engine import LIMIT_S, TOP, Engine
+from tests.containers.engine import HEALTH, LIMIT_S, TOP, Engine
 from tests.containers.said import say, so, unchecked
 
 IMAGE = "minicloud"
@@ -74,11 +75,32 @@ def packages_of_tests() -> list[str]:
     return [line.split()[0] for line in extra.splitlines()]
 
 
+def health_of_dockerfile() -> list[str]:
+    """Return the command of the Dockerfile's health check; empty where there is none."""
+    text = (TOP / "Dockerfile").read_text(encoding="utf-8")
+    found = re.search(r"^HEALTHCHECK\b(?:[^\n]*\\\n)*[^\n]*\bCMD (\[.*\])$", text, re.MULTILINE)
+    return json.loads(found[1]) if found else []
+
+
+def check_settings(told: Mapping[str, Any]) -> None:
+    """See what the image itself says, by what the engine tells of it: compose.yml repeats most of that, "docker run" does not."""
+    volumes = told["Config"].get("Volumes") or {}
+    so("what is written to /data goes to a volume", "/data" in volumes, volumes)
+    # Docker has it among the settings, podman beside them.
+    health = (told.get("Healthcheck") or told["Config"].get("Healthcheck") or {}).get("Test")
+    if health is None and ".oci." in told.get("ManifestType", ""):
+        # Podman writes no health check into an image of that format. compose.yml has the one that then runs.
+        so("the Dockerfile's health check is the one that is run below", health_of_dockerfile() == [*HEALTH])
+    else:
+        so("its own health check is the one that is run below", health == ["CMD", *HEALTH], health)
+
+
 def check_image(engine: Engine) -> None:
     """See that the image is built, and that it is slim."""
     say("image")
     engine.compose("build", "node1", limit_s=LIMIT_S)  # the three share one image
     say("  ok  compose build")
+    check_settings(json.loads(engine.run("image", "inspect", IMAGE))[0])
     ours = _files(engine, IMAGE)
     so("it has no compiler", not (found := compilers(ours)), found)
     base = base_image()

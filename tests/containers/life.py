@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from tests.containers.cloudctl import Cloudctl
 from tests.containers.engine import HEALTH, Engine
 from tests.containers.nodes import PORTS, ask, get, is_ready, leader, put, status
-from tests.containers.said import say, so, until
+from tests.containers.said import NotSoError, say, so, unchecked, until
 
 STOP_LIMIT_S = 3.0
 FAILOVER_LIMIT_S = 5.0
+RESTART_LIMIT_S = 30.0
+"""Until a node has ended, and until an engine has started it again; it waits a moment before that, the first time 0.1 s."""
+
 TOKEN = "a-token-of-the-container-check"
 
 
@@ -143,6 +146,36 @@ def check_data_survives(engine: Engine, cloudctl: Cloudctl | None) -> None:
     so("a read needs none", (answer := get("node2", "protected")).body == b"node3", answer)
     if cloudctl is not None:
         cloudctl.check_token(TOKEN)
+
+
+def check_comes_back(engine: Engine) -> None:
+    """See that a node that ends by itself is started again. No signal may have gone to one through the engine before."""
+    say("a node that ends by itself")
+    found = engine.containers()
+    for node, container in found.items():
+        policy = engine.inspect(container)["HostConfig"]["RestartPolicy"]["Name"]
+        so(f"{node} is to be started again unless it was stopped", policy == "unless-stopped", policy)
+    node = next(node for node in PORTS if node != leader())
+    container = found[node]
+    before = running_since(engine, container)
+    # From inside: a container that the engine itself sends a signal to was stopped, as engines see it.
+    engine.execute(container, "sh", "-c", "kill 1")
+    until(f"{node} has ended", lambda: running_since(engine, container) != before, RESTART_LIMIT_S)
+    try:
+        until(f"{node} runs again", lambda: running_since(engine, container), RESTART_LIMIT_S)
+    except NotSoError:
+        if engine.name != "podman":
+            raise
+        unchecked(f"whether {node} comes back by itself", "podman has not started it, which it does not do everywhere")
+        engine.run("start", container)
+    wait_healthy(engine, {node: container})
+    so(f"{node} still has the data", (answer := get(node, "durable")).body == b"before", answer)
+
+
+def running_since(engine: Engine, container: str) -> str:
+    """Return when a container was started the last time, as the engine writes it; empty where it does not run."""
+    state = engine.inspect(container)["State"]
+    return state["StartedAt"] if state["Running"] else ""
 
 
 def check_down_deletes(engine: Engine) -> None:

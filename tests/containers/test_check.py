@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import define, field
 
-from tests.containers import image, monitoring, said
-from tests.containers.nodes import PORTS
+from tests.containers import image, life, monitoring, said
+from tests.containers.engine import HEALTH
+from tests.containers.nodes import PORTS, Answer
 from tests.harness.processes import TOP
 
 
@@ -84,6 +87,132 @@ def test_it_reads_from_the_shipped_files_what_is_there() -> None:
     assert monitoring.targets() == [f"{node}:9001" for node in PORTS]
     text = (TOP / "configs" / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
     assert len(monitoring.alerts()) == len(re.findall(r"\balert:", text)) > 0
+
+
+VOLUMES = {"Volumes": {"/data": {}}}
+KEPT = {"Test": ["CMD", *HEALTH], "Interval": 5_000_000_000, "Timeout": 3_000_000_000, "Retries": 3}
+DOCKER_FORMAT = "application/vnd.docker.distribution.manifest.v2+json"
+OCI_FORMAT = "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.mark.parametrize(
+    ("told", "compared"),
+    [
+        ({"Config": {"Healthcheck": KEPT, **VOLUMES}}, "its own health check"),
+        ({"ManifestType": DOCKER_FORMAT, "Healthcheck": KEPT, "Config": VOLUMES}, "its own health check"),
+        ({"ManifestType": OCI_FORMAT, "Config": VOLUMES}, "the Dockerfile's health check"),
+    ],
+    ids=["docker", "podman", "podman, OCI"],
+)
+def test_it_says_which_health_check_it_has_compared(
+    told: dict[str, Any], compared: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image.check_settings(told)
+    assert f"  ok  {compared} is the one that is run below" in capsys.readouterr().out
+
+
+OTHER = {**KEPT, "Test": ["CMD", "true"]}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Config": VOLUMES},
+        {"Config": {"Healthcheck": OTHER, **VOLUMES}},
+        {"Config": {"Healthcheck": KEPT}},
+        {"Config": {"Healthcheck": KEPT, "Volumes": None}},
+        {"ManifestType": DOCKER_FORMAT, "Config": VOLUMES},
+        {"ManifestType": OCI_FORMAT, "Healthcheck": OTHER, "Config": VOLUMES},
+        {"ManifestType": OCI_FORMAT, "Config": {}},
+    ],
+)
+def test_an_image_without_volume_or_health_check_is_found(told: dict[str, Any]) -> None:
+    with pytest.raises(said.NotSoError):
+        image.check_settings(told)
+
+
+@pytest.mark.parametrize("changed", ["HEALTHCHECK NONE", '# HEALTHCHECK CMD ["python"]', 'HEALTHCHECK CMD ["true"]'])
+def test_a_dockerfile_without_the_health_check_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    text = (TOP / "Dockerfile").read_text(encoding="utf-8")
+    without = re.sub(r"^HEALTHCHECK .*\n.*$", changed, text, flags=re.MULTILINE)
+    (tmp_path / "Dockerfile").write_text(without, encoding="utf-8")
+    monkeypatch.setattr(image, "TOP", tmp_path)
+    with pytest.raises(said.NotSoError, match="the Dockerfile's health check"):
+        image.check_settings({"ManifestType": OCI_FORMAT, "Config": VOLUMES})
+
+
+@define
+class Restarting:
+    """An engine whose containers end when they are told to, and run again if ``comes_back``."""
+
+    name: str
+    comes_back: bool
+    policy: str = "unless-stopped"
+    ends: bool = True
+    running: dict[str, int] = field(factory=lambda: dict.fromkeys(PORTS, 1))
+    """How many times each was started; 0 for one that does not run."""
+
+    def containers(self) -> dict[str, str]:
+        return {node: node for node in PORTS}
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        starts = self.running[container]
+        state = {"Running": starts > 0, "StartedAt": f"start {starts}"}
+        return {"HostConfig": {"RestartPolicy": {"Name": self.policy}}, "State": state}
+
+    def execute(self, container: str, *command: str) -> None:
+        assert command == ("sh", "-c", "kill 1")
+        if self.ends:
+            self.running[container] = 2 if self.comes_back else 0
+
+    def run(self, *command: str) -> None:
+        assert command == ("start", "node2")
+        self.running["node2"] = 2
+
+
+@pytest.fixture
+def _on_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that have what they had, and no time to wait for anything."""
+    monkeypatch.setattr(life, "leader", lambda: "node1")
+    monkeypatch.setattr(life, "get", lambda *_: Answer(200, {}, b"before"))
+    monkeypatch.setattr(life, "wait_healthy", lambda *_: None)
+    monkeypatch.setattr(life, "RESTART_LIMIT_S", 0)
+    monkeypatch.setattr(said, "_unchecked", [])
+
+
+@pytest.mark.usefixtures("_on_the_nodes")
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_a_node_that_comes_back_by_itself_is_seen(name: str) -> None:
+    engine: Any = Restarting(name, comes_back=True)
+    life.check_comes_back(engine)
+    assert (engine.running, said._unchecked) == ({"node1": 1, "node2": 2, "node3": 1}, [])
+
+
+@pytest.mark.usefixtures("_on_the_nodes")
+def test_podman_may_leave_to_others_what_has_ended_and_it_is_said() -> None:
+    engine: Any = Restarting("podman", comes_back=False)
+    life.check_comes_back(engine)
+    assert engine.running["node2"] == 2
+    assert said._unchecked == [
+        "whether node2 comes back by itself: not checked, podman has not started it, which it does not do everywhere"
+    ]
+
+
+@pytest.mark.usefixtures("_on_the_nodes")
+@pytest.mark.parametrize(
+    ("engine", "fault"),
+    [
+        (Restarting("docker", comes_back=False), "node2 runs again"),
+        (Restarting("docker", comes_back=True, policy="no"), "node1 is to be started again"),
+        (Restarting("podman", comes_back=True, policy="no"), "node1 is to be started again"),
+        (Restarting("podman", comes_back=True, ends=False), "node2 has ended"),
+    ],
+)
+def test_a_node_that_would_stay_away_is_found(engine: Any, fault: str) -> None:
+    with pytest.raises(said.NotSoError, match=fault):
+        life.check_comes_back(engine)
 
 
 @pytest.mark.parametrize(
