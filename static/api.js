@@ -4,6 +4,8 @@ import { keyPath } from "./text.js";
 
 /** A little more than the node's own limit (10 s), so that its answer wins. */
 const ANSWER_TIMEOUT_MS = 12_000;
+/** The same for a write: a follower waits for the leader (12 s), and has begun later than the page. */
+const WRITE_TIMEOUT_MS = 15_000;
 const TOKEN_ITEM = "minicloud.token";
 
 /** The node answered that it does not do this; `code` and `document` come from its problem document (RFC 9457). */
@@ -94,7 +96,7 @@ function ifStillAt(revision) {
 
 async function write(method, key, headers, body) {
   // A browser cannot follow a redirect to the leader, which is another origin: the node passes the request on.
-  return bodyOf(await ask(`${keyPath(key)}?forward`, { method, headers, body, signal: bounded() }));
+  return bodyOf(await ask(`${keyPath(key)}?forward`, { method, headers, body, signal: AbortSignal.timeout(WRITE_TIMEOUT_MS) }));
 }
 
 function bounded(signal) {

@@ -12,11 +12,13 @@ export function ownWritten({ key, bytes, revision }, isNew) {
   if (isNew) countChanged(key, 1, revision);
 }
 
-/** This page has deleted a key. */
+/** This page has deleted a key. Where that shows that others have written beside it, what is there now is asked for. */
 export function ownDeleted(key, revision) {
   wrote(revision);
-  changeTree((root) => keyDeleted(root, key, revision));
+  let agrees = true;
+  changeTree((root) => (agrees = keyDeleted(root, key, revision)));
   countChanged(key, -1, revision);
+  if (!agrees) othersChanged(key);
 }
 
 /** Others have made, changed or deleted a key: what was counted with it is not known here, so it is asked for. */

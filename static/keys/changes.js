@@ -16,21 +16,39 @@ export function keyWritten(root, { key, size, revision, isNew }) {
   }
 }
 
-/** Takes out a key that was deleted at a revision, and folders in which nothing is left. */
+/**
+ * Takes out a key that was deleted at a revision, and folders in which nothing is left. Returns whether what is known agrees: a
+ * folder that was counted before others wrote into it stays where there is, or may be, more than its number says.
+ */
 export function keyDeleted(root, key, revision) {
+  let agrees = true;
   for (const { folder, entryName, isFolder } of path(root, key)) {
     const page = pageOf(folder, entryName);
-    if (page?.entries == null) return;
+    if (page?.entries == null) return agrees;
     if (page.revision >= revision) continue;
     const entry = find(page, entryName, isFolder);
-    if (entry === undefined) return;
-    if (isFolder && entry.count > 1) {
-      entry.count -= 1;
-      continue;
+    if (entry === undefined) return agrees;
+    if (isFolder && entry.count > 1) entry.count -= 1;
+    else if (isFolder && mayHoldMore(page.open.get(entryName), key)) agrees = false;
+    else {
+      takeOut(page, entry);
+      return agrees;
     }
-    takeOut(page, entry);
-    return;
   }
+  return agrees;
+}
+
+/**
+ * Whether an open folder holds more than a key, or may: what is not loaded is not known. A closed one (undefined) has but its number
+ * to go by.
+ */
+function mayHoldMore(opened, key) {
+  if (opened === undefined) return false;
+  for (const { folder, entryName } of path(opened, key)) {
+    const isMore = ({ name, count }) => name !== entryName || count > 1;
+    if (folder.pages.some(({ entries }) => entries === null || entries.some(isMore))) return true;
+  }
+  return false;
 }
 
 /** Has the pages asked for again in which a key stands or would stand, and those of the folders that it is in. */

@@ -59,6 +59,7 @@ function showSides(theirs, mine) {
 
 function howMany(rows) {
   const differing = rows.filter((row) => !row.same && !row.cut).length;
+  if (differing === 0) return "Only the line ends differ."; // Which are not compared; what is all the same is no conflict.
   const words = differing === 1 ? "1 line differs." : `${count(differing)} lines differ.`;
   return rows.some((row) => row.cut) ? `At least ${words}` : words;
 }

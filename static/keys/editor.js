@@ -12,10 +12,12 @@ let open = null;
 
 /** Connects the form. */
 export function startEditor({ onSave, onCancel }) {
+  // No button submits: this is Enter in the field for the key, behind which comes the value, and not yet a write.
   $("editor").addEventListener("submit", (event) => {
     event.preventDefault();
-    onSave();
+    $("value").focus();
   });
+  $("put").addEventListener("click", onSave);
   $("cancel").addEventListener("click", onCancel);
   $("value").addEventListener("input", showHint);
   $("editor").addEventListener("keydown", (event) => {

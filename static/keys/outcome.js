@@ -58,7 +58,14 @@ export function isMissing(error) {
 function needsToken(place, again) {
   refused.set(place, again);
   refusedToken = token.get();
-  askForToken();
+  if (mayTakeFocus(place)) askForToken();
   if (token.get()) return "The node refuses this token. Enter the right one under Token.";
   return "This needs the cluster's token: enter it under Token.";
+}
+
+/** Whether the focus may go to the token: somebody who types elsewhere by now would go on typing into that field. */
+function mayTakeFocus(place) {
+  const focused = document.activeElement ?? document.body;
+  const asked = place === "value" ? "#token-box, #detail" : "#token-box";
+  return focused === document.body || focused.closest(asked) !== null;
 }

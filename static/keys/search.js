@@ -116,5 +116,12 @@ export function showEmpty() {
   const empty = root.rows === 0;
   $("tree-none").hidden = !empty || prefix !== "";
   $("tree-no-match").hidden = !empty || prefix === "";
-  setText($("tree-curl"), `curl -X PUT ${location.origin}/kv/greeting -d hello`);
+  setText($("tree-curl"), firstCommand());
+}
+
+/** A command that makes a key through any node: a follower passes it on. It is in quotes, as some shells take a `?` for a pattern. */
+function firstCommand() {
+  // In Windows PowerShell, `curl` is another command.
+  const program = navigator.userAgent.includes("Windows") ? "curl.exe" : "curl";
+  return `${program} -X PUT "${location.origin}/kv/greeting?forward" -d hello`;
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import pytest_twisted
 
 from minicloud.kv.commands import Record
@@ -24,6 +25,25 @@ async def test_a_million_lines_beside_one_are_shown_in_part(browser: Browser, st
     rows = await keys.page.evaluate(ROWS)
     assert len(rows) == 1001
     assert rows[-1] == ["999,001 more rows are not shown."]
+
+
+@pytest.mark.parametrize(
+    ("base", "typed", "theirs"),
+    [(b"a\r\nb", "x\ny", b"x\ny"), (b"a\nb", "x\ny", b"x\r\ny"), (b"a\nb\nc", "x\ny\nz", b"x\r\ny\nz")],
+    ids=["mine end in CR LF", "theirs do", "some of theirs do"],
+)
+@pytest_twisted.ensureDeferred
+async def test_texts_of_which_only_the_line_ends_differ_are_said_to(
+    browser: Browser, stage: Stage, base: bytes, typed: str, theirs: bytes
+) -> None:
+    stage.cluster.store.records["k"] = Record(base, 10, 4, 2)
+    keys = await KeysPage.open(browser, stage, key="k")
+    await keys.shown("value-view")
+    stage.cluster.store.records["k"] = Record(theirs, 20, 4, 3)
+    keys.page.expect("status of 412")
+    await keys.edit(typed, "Not saved")
+    assert await keys.page.text("conflict-hint") == "Only the line ends differ."
+    assert await keys.page.evaluate(ROWS) == [[f"{len(typed.splitlines())} equal lines"]]
 
 
 async def compared(keys: KeysPage, theirs: list[str], mine: list[str]) -> list[list[object]]:

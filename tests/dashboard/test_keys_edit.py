@@ -9,6 +9,7 @@ from minicloud.kv.commands import Record
 from minicloud.node.errors import OutcomeUnknown
 from tests.dashboard.browser import Browser
 from tests.dashboard.keys_page import KeysPage
+from tests.dashboard.late import Line
 from tests.dashboard.stage import Stage
 
 KEYS = ["a//b", "a/../b", "/x", "%2Fx", "ключ", "a b?c#d&e=f", "...", "a\\b", "+", "é", "a/", "x" * 1024]
@@ -88,6 +89,36 @@ async def test_a_key_is_written_with_the_keyboard_alone(browser: Browser, stage:
     await keys.page.press("s", 83, modifiers=2)
     await keys.outcome("Saved")
     assert stage.record("k").value == b"vw"
+
+
+@pytest_twisted.ensureDeferred
+async def test_enter_behind_a_key_goes_on_to_its_value_and_writes_nothing(browser: Browser, stage: Stage) -> None:
+    keys = await KeysPage.open(browser, stage)
+    line = await Line.of(keys)
+    await keys.page.click("new-key")
+    await keys.page.type("k")
+    await keys.page.press("Enter", 13)
+    assert await keys.page.evaluate("document.activeElement.id") == "value"
+    await line.settled()
+    assert await line.asked("PUT") == []
+    assert stage.record("k") is None
+    await keys.page.press("Enter", 13)
+    await keys.page.type("v")
+    await keys.page.evaluate("document.getElementById('key').focus()")
+    await keys.page.press("Enter", 13, modifiers=2)
+    await keys.outcome("Created")
+    assert stage.record("k").value == b"\nv"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_key_is_made_by_its_button_with_the_keyboard(browser: Browser, stage: Stage) -> None:
+    keys = await KeysPage.open(browser, stage)
+    await keys.type_new("k", "")
+    await keys.page.press("Tab", 9)
+    assert await keys.page.evaluate("document.activeElement.id") == "put"
+    await keys.page.press("Enter", 13)
+    await keys.outcome("Created")
+    assert stage.record("k").value == b"", "an empty value is one, where somebody wants it"
 
 
 @pytest_twisted.ensureDeferred

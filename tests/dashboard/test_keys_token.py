@@ -1,7 +1,7 @@
 """The token: asked for where it is needed, kept in the tab, sent to this node only; what was refused is done when it comes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 import pytest_twisted
@@ -190,3 +190,103 @@ async def test_a_token_deletes_no_other_key_than_the_one_that_was_asked_about(br
     await enter_token(keys)
     assert not await keys.page.evaluate("document.getElementById('delete-dialog').open")
     assert sorted(guarded.cluster.store.records) == ["a", "b"]
+
+
+FOCUS = "document.activeElement.id"
+
+
+@pytest.fixture
+def closed(make_stage: Callable[..., Stage]) -> Stage:
+    """A stage that neither writes nor reads without a token, with keys."""
+    stage = make_stage(token="secret", auth_reads=True)
+    for number, key in enumerate(["a", "users/ann"], start=4):
+        stage.cluster.store.records[key] = Record(b"v", number, number, 1)
+        stage.cluster.store.applied_index = number
+    return stage
+
+
+async def unread_page(browser: Browser, stage: Stage) -> tuple[KeysPage, Line]:
+    """Show the keys, of which none can be read, and close the box for the token that this has opened."""
+    keys = await KeysPage.open_at(browser, stage.url())
+    keys.page.expect(REFUSED)
+    await keys.page.until(f"{FOCUS} === 'token'")
+    await keys.page.until("document.querySelector('#tree .waiting')?.textContent === 'Not loaded'")
+    await keys.page.until("document.getElementById('tree-count').textContent === 'Not counted'")
+    await keys.page.press("Escape", 27)
+    await keys.page.until("!document.getElementById('token-box').open")
+    return keys, await Line.of(keys)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_search_that_is_refused_does_not_take_what_is_typed_into_the_field_for_the_token(
+    browser: Browser, closed: Stage
+) -> None:
+    keys, line = await unread_page(browser, closed)
+    await keys.page.evaluate("document.getElementById('find').focus()")
+    await keys.page.type("u")
+    await keys.page.until("line.asked.length === 2")
+    await line.settled()
+    await keys.page.type("sers/")
+    fields = "['find', 'token'].map((id) => document.getElementById(id).value)"
+    assert await keys.page.evaluate(fields) == ["users/", ""]
+    assert "enter it under Token" in await keys.page.text("tree-outcome")
+    await keys.page.until("line.asked.length === 4")
+    await line.settled()
+    await enter_token(keys)
+    await keys.page.until("document.getElementById('tree-count').textContent === '1 key begins with “users/”'")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_search_that_is_refused_late_takes_nobody_away_from_the_editor(browser: Browser, closed: Stage) -> None:
+    keys, line = await unread_page(browser, closed)
+    await line.hold("path.startsWith('/kv?')")
+    await keys.page.fill("find", "u")
+    await line.holds(2)
+    await keys.page.click("new-key")
+    await line.let_pass()
+    await keys.outcome("This needs the cluster's token", "tree-outcome")
+    assert await keys.page.evaluate(FOCUS) == "key"
+
+
+async def _read(keys: KeysPage) -> None:
+    await keys.page.evaluate("location.hash = '#keys/a'")
+
+
+async def _write(keys: KeysPage) -> None:
+    await keys.type_new("k", "v")
+    await keys.page.click("put")
+
+
+@pytest.mark.parametrize(
+    ("act", "focused", "then"),
+    [
+        (_read, "find", "find"),
+        (_read, "", "token"),
+        (_write, "find", "find"),
+        (_write, "value", "token"),
+        (_write, "", "token"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_what_is_refused_in_the_panel_takes_the_focus_only_from_there_or_from_nowhere(
+    browser: Browser, closed: Stage, act: Callable[[KeysPage], Awaitable[None]], focused: str, then: str
+) -> None:
+    keys, line = await unread_page(browser, closed)
+    await line.hold("path.startsWith('/kv/')")
+    await act(keys)
+    await line.holds()
+    await keys.page.evaluate(f"document.activeElement.blur(); document.getElementById('{focused}')?.focus()")
+    await line.let_pass()
+    await keys.outcome("This needs the cluster's token")
+    assert await keys.page.evaluate(FOCUS) == then
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_token_is_asked_for_again_where_it_was_entered(browser: Browser, closed: Stage) -> None:
+    keys, line = await unread_page(browser, closed)
+    await keys.page.evaluate("document.getElementById('token-box').open = true")
+    await keys.page.fill("token", "wrong")
+    await keys.page.press("Enter", 13)
+    await keys.outcome("The node refuses this token", "tree-outcome")
+    await line.settled()
+    assert await keys.page.evaluate(FOCUS) == "token"

@@ -1,6 +1,8 @@
 """The tree and the number of keys, when answers come late or not at all: own writes stay, and the focus stays where it is."""
 
+import pytest
 import pytest_twisted
+from attrs import field, frozen
 
 from minicloud.kv.commands import Record
 from tests.dashboard.browser import Browser
@@ -104,6 +106,107 @@ async def test_taking_theirs_or_letting_it_go_counts_no_key_that_was_counted_alr
     await line.settled()
     assert await keys.page.evaluate(COUNT) == "1 key"
     assert await keys.rows() == [["1", "f/", "1"]]
+
+
+@frozen
+class Stale:
+    """A folder that was counted before others wrote into it, and opened after that."""
+
+    counted: str
+    """The only key in it at first, which is deleted in the end."""
+    added: str
+    """The one that others write."""
+    opened: list[str]
+    """Folders that are opened before that,"""
+    opened_then: list[str]
+    """and after it."""
+    left: list[str]
+    """The rows in the end, with what they have written elsewhere: all of it is asked for anew."""
+    closed: list[str] = field(factory=list)
+    """Folders that are closed before the key is deleted: the link to it has opened them."""
+
+
+STALE = {
+    "both keys in it": Stale("users/ann", "users/bob", [], ["users/"], ["users/", "bob", "yak", "zoo"]),
+    "both in a folder in it": Stale("a/b/c", "a/b/d", ["a/"], ["b/"], ["a/", "b/", "d", "yak", "zoo"]),
+    "both in a closed one": Stale("a/b/c", "a/b/d", [], ["a/"], ["a/", "b/", "yak", "zoo"], closed=["b/"]),
+    "a folder beside the key": Stale("a/b", "a/c/d", [], ["a/"], ["a/", "c/", "yak", "zoo"]),
+}
+
+
+@pytest.mark.parametrize("stale", STALE.values(), ids=STALE)
+@pytest_twisted.ensureDeferred
+async def test_a_folder_stays_with_what_others_have_written_into_it_since_it_was_counted(
+    browser: Browser, stage: Stage, stale: Stale
+) -> None:
+    store(stage, stale.counted, "zoo")
+    keys, line = await opened(browser, stage)
+    for folder in stale.opened:
+        await keys.open_folder(folder)
+    store(stage, stale.added, "yak")
+    for folder in stale.opened_then:
+        await keys.open_folder(folder)
+    await keys.choose(stale.counted)
+    await keys.tree_is_whole()
+    for folder in stale.closed:
+        await keys.press_row(folder)
+    assert (await keys.rows())[0][2] == "1", "as it was counted"
+    await keys.delete()
+    await line.settled()
+    assert await keys.names() == stale.left
+    assert await keys.page.evaluate(COUNT) == "3 keys"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_closed_folder_goes_with_the_last_key_in_it_and_nothing_is_asked_for(
+    browser: Browser, stage: Stage
+) -> None:
+    store(stage, "a")
+    keys, line = await opened(browser, stage)
+    await keys.create("f/g/1", "v")
+    assert await keys.names() == ["a", "f/"]
+    await keys.delete()
+    assert await keys.names() == ["a"]
+    await line.settled()
+    assert await line.asked("GET") == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_folder_whose_keys_are_still_on_their_way_stays_until_it_is_known_what_is_in_it(
+    browser: Browser, stage: Stage
+) -> None:
+    store(stage, "users/ann", "zoo")
+    keys, line = await opened(browser, stage, key="users/ann")
+    await keys.tree_is_whole()
+    await keys.press_row("users/")
+    store(stage, "users/bob")
+    await line.hold(LISTING)
+    await keys.press_row("users/")
+    await line.holds()
+    await keys.delete()
+    await line.let_pass()
+    assert await keys.names() == ["users/", "bob", "zoo"]
+    assert await keys.page.evaluate(COUNT) == "2 keys"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_folder_that_was_opened_while_its_only_counted_key_was_deleted_stays_with_what_is_in_it(
+    browser: Browser, stage: Stage
+) -> None:
+    store(stage, "users/ann", "zoo")
+    keys, line = await opened(browser, stage, key="users/ann")
+    await keys.tree_is_whole()
+    await keys.press_row("users/")
+    store(stage, "users/bob")
+    await line.hold("method === 'DELETE'")
+    await keys.page.click("delete")
+    await keys.answer("delete-dialog", "yes")
+    await line.holds()
+    await keys.open_folder("users/")
+    assert await keys.names() == ["users/", "bob", "zoo"]
+    await line.let_pass()
+    assert await keys.names() == ["users/", "bob", "zoo"]
+    assert await keys.page.evaluate(COUNT) == "2 keys"
 
 
 @pytest_twisted.ensureDeferred

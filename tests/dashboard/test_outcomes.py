@@ -5,6 +5,7 @@ import pytest_twisted
 
 from minicloud.kv.commands import Record
 from minicloud.node import errors
+from minicloud.web.limits import DEFAULT_TIMEOUT_S, FORWARD_MARGIN_S
 from minicloud.web.problems import explain, internal_error
 from tests.dashboard.browser import GONE, Browser, Page
 from tests.dashboard.keys_page import KeysPage
@@ -55,6 +56,10 @@ async def loaded(browser: Browser, stage: Stage) -> Page:
     for name, path in {"api": "api.js", "problem": "cluster/problem.js", "outcome": "keys/outcome.js"}.items():
         await page.evaluate(f"import('/static/{path}').then((module) => {{ window.{name} = module; }})")
     return page
+
+
+ON_THE_WAY_S = 1.0
+"""What the request and the answer may take between page and node, on a slow line."""
 
 
 @pytest_twisted.ensureDeferred
@@ -122,3 +127,25 @@ async def test_a_fault_of_the_page_while_it_saves_is_in_the_console_too(browser:
     await keys.type_new("k", "v")
     await keys.page.evaluate("window.fetch = () => ({get ok() { throw new Error('a fault'); }})")
     assert "not known" in await keys.press("put", "a fault")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_page_waits_longer_than_the_node_so_that_the_nodes_own_words_are_read(
+    browser: Browser, stage: Stage
+) -> None:
+    """A follower waits for the leader, too, and begins later than the page."""
+    keys = await KeysPage.open(browser, stage, "node2")
+    await keys.page.evaluate("""(() => {
+        const real = AbortSignal.timeout.bind(AbortSignal);
+        window.waits = [];
+        AbortSignal.timeout = (ms) => (waits.push(ms / 1000), real(ms));
+    })()""")
+    await keys.create("k", "v")
+    await keys.edit("w")
+    await keys.delete()
+    writes = await keys.page.evaluate("waits.splice(0)")
+    assert len(writes) == 3
+    assert min(writes) >= DEFAULT_TIMEOUT_S + FORWARD_MARGIN_S + ON_THE_WAY_S
+    await keys.page.click("refresh")
+    await keys.page.until("waits.length === 2")
+    assert min(await keys.page.evaluate("waits")) >= DEFAULT_TIMEOUT_S + ON_THE_WAY_S

@@ -1,9 +1,12 @@
 """The tree of keys: browsed by folders, searched by prefix, with the mouse and with the keyboard."""
 
+import json
+import shlex
 from collections.abc import Callable
 
 import pytest
 import pytest_twisted
+import treq
 
 from minicloud.kv.commands import Record
 from tests.dashboard.browser import Browser
@@ -263,7 +266,6 @@ async def test_an_empty_store_says_how_to_begin(browser: Browser, stage: Stage) 
     keys = await KeysPage.open(browser, stage)
     said = await keys.page.text("tree-none")
     assert "No keys yet" in said
-    assert f"curl -X PUT http://{stage.address('node1')}/kv/greeting -d hello" in said
     await keys.page.click("none-create")
     await keys.page.fill("key", "greeting")
     await keys.page.fill("value", "hello")
@@ -272,6 +274,38 @@ async def test_an_empty_store_says_how_to_begin(browser: Browser, stage: Stage) 
     assert await keys.page.evaluate("document.getElementById('tree-none').hidden")
     await keys.delete()
     await keys.page.until("!document.getElementById('tree-none').hidden")
+
+
+@pytest.mark.parametrize("node_id", ["node1", "node2"])
+@pytest_twisted.ensureDeferred
+async def test_the_command_for_a_first_key_makes_it_through_any_node(
+    browser: Browser, stage: Stage, node_id: str
+) -> None:
+    keys = await KeysPage.open(browser, stage, node_id)
+    command = await keys.page.text("tree-curl")
+    program, _x, method, url, _d, body = shlex.split(command)
+    assert command == f'{program} -X {method} "{url}" -d {body}', "a shell may take what is not quoted for a pattern"
+    assert url.startswith(f"http://{stage.address(node_id)}/kv/greeting")
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await treq.request(method, url, headers=sent, data=body.encode(), allow_redirects=False, persistent=False)
+    assert answer.code == 200
+    assert stage.record("greeting").value == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("agent", "program"),
+    [("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "curl.exe"), ("Mozilla/5.0 (X11; Linux x86_64)", "curl")],
+    ids=["Windows", "Linux"],
+)
+@pytest_twisted.ensureDeferred
+async def test_the_command_names_the_program_that_there_is(
+    browser: Browser, stage: Stage, agent: str, program: str
+) -> None:
+    """In Windows PowerShell, curl is another command, which takes none of these options."""
+    keys = await KeysPage.open(browser, stage)
+    await keys.page.evaluate(f"Object.defineProperty(navigator, 'userAgent', {{value: {json.dumps(agent)}}})")
+    await keys.page.click("refresh")
+    await keys.page.until(f"document.getElementById('tree-curl').textContent.startsWith('{program} ')")
 
 
 @pytest_twisted.ensureDeferred
