@@ -5,7 +5,13 @@ import { poll } from "./poll.js";
 import { openStream } from "./stream.js";
 
 const PATH = "/events";
+/** Streams are opened this often at most, whatever ends them. */
 const REOPEN_MS = 1000;
+/**
+ * A stream that has not spoken for this long is no longer waited for alone: a poll has a second then, before the page calls
+ * it silence (live.js). The stream may still come: its own patience (stream.js) is for slow lines.
+ */
+const MEANWHILE_MS = 700;
 /** While polling. A proxy that holds streams back will do so for longer than this; one that was restarted will not. */
 const STREAM_AGAIN_MS = 30_000;
 
@@ -14,42 +20,59 @@ const STREAM_AGAIN_MS = 30_000;
  *
  * - `onCluster(document)`, `onRates(samples, isAll)`, `onNews(items, isAll)`: what the node says; `isAll` where these are all
  *   that it has kept, and not only the new ones
- * - `onHeard(pollsBecause)`: after each of these; null where a stream said it, else why there is none: "refused" or "held back"
- * - `onTrouble()`: the stream broke, or a poll failed
+ * - `onHeard(pollsBecause)`: after each of these; why there is no stream, "refused" or "held back"; null where there is one, or
+ *   where that is not known yet
+ * - `onTrouble()`: no stream could be opened, or a poll failed. Not that a stream ended: something on the way may do that to
+ *   each, and whether the node is still there, the next one tells
  * - `onPause()`, `onResume()`: the tab was hidden, or is shown again
  */
 export function startFeed(listener) {
   let closeStream = null;
   let stopPolling = null;
   let timer = 0;
+  let meanwhile = 0;
+  let openedAt = 0;
   /** Where the polls are, see `reached`; null when everything is to be asked for. */
   let place = null;
-  /** Why there is no stream, while polling. */
+  /** Why there is no stream, see `onHeard`. It is remembered while the tab is hidden: there will be none then, either. */
   let pollsBecause = null;
 
   function open() {
-    clearTimeout(timer);
+    clearTimers();
     closeStream?.();
+    openedAt = performance.now();
     closeStream = openStream(PATH, onEvent, onEnd);
+    meanwhile = setTimeout(startPolling, MEANWHILE_MS);
+  }
+
+  function clearTimers() {
+    clearTimeout(timer);
+    clearTimeout(meanwhile);
   }
 
   function onEvent(name, data, isFirst) {
+    clearTimeout(meanwhile);
     stopPolling?.();
-    stopPolling = null;
+    stopPolling = pollsBecause = null;
     tell(name, data, isFirst);
     listener.onHeard(null);
   }
 
   function onEnd(reason) {
+    clearTimeout(meanwhile);
     closeStream = null;
-    const gone = reason === "lost";
-    if (gone && stopPolling === null) listener.onTrouble();
-    if (!gone) pollsBecause = reason;
-    if (!gone && stopPolling === null) startPolling();
-    timer = setTimeout(open, stopPolling === null ? REOPEN_MS : STREAM_AGAIN_MS);
+    if (reason === "refused" || reason === "held back") {
+      pollsBecause = reason;
+      startPolling();
+    } else if (reason === "lost" && stopPolling === null) {
+      listener.onTrouble();
+    }
+    const soonest = openedAt + REOPEN_MS - performance.now();
+    timer = setTimeout(open, pollsBecause === null ? Math.max(0, soonest) : STREAM_AGAIN_MS);
   }
 
   function startPolling() {
+    if (stopPolling !== null) return;
     place = null;
     let failing = false;
     const question = (signal) => getJson(`${PATH}?format=json${onlyAfter(place)}`, signal);
@@ -82,7 +105,7 @@ export function startFeed(listener) {
   }
 
   function pause() {
-    clearTimeout(timer);
+    clearTimers();
     closeStream?.();
     stopPolling?.();
     closeStream = stopPolling = null;
@@ -94,6 +117,7 @@ export function startFeed(listener) {
       pause();
     } else {
       listener.onResume();
+      if (pollsBecause !== null) startPolling();
       open();
     }
   });

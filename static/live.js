@@ -16,10 +16,19 @@ const POLLS_BECAUSE = {
     "with this page; or something on the way lets no stream through.",
 };
 
+/** Says why, in a box of the head, or takes that away where `why` is empty. */
+function explain(why) {
+  const box = $("live-why");
+  const isLost = why === "" && box.contains(document.activeElement);
+  setText($("live-because"), why);
+  box.hidden = why === "";
+  if (isLost) $("token-box").firstElementChild.focus(); // Who read it stays at that place of the page.
+}
+
 /**
  * Starts the watchdog. `onChange(state)` is called with "live", "stale" or "connecting" whenever it becomes another.
  *
- * Returns what a feed tells it: `heard(pollsBecause)`, with null for a stream, `trouble()`, `pause()`, `resume()`.
+ * Returns what a feed tells it: `heard(pollsBecause)`, with null where there is nothing to explain, `trouble()`, `pause()`, `resume()`.
  */
 export function startLive(onChange) {
   let state = "connecting";
@@ -58,7 +67,7 @@ export function startLive(onChange) {
       listeningSince = heardAt = performance.now();
       heardAtText = timeOfDay(new Date());
       become("live", "Live");
-      $("live").title = POLLS_BECAUSE[pollsBecause] ?? "";
+      explain(POLLS_BECAUSE[pollsBecause] ?? "");
     },
     trouble,
     pause() {

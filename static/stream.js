@@ -11,7 +11,8 @@ const NAMES = ["cluster", "rates", "news"];
  * holds everything that the node has kept.
  *
  * `onEnd(reason)` is called once, and nothing after it: "refused" (the node, or a proxy, gives no stream), "held back" (no
- * first event), or "lost" (it broke, or fell silent). Returns a function that closes the stream and says nothing.
+ * first event), "lost" (it broke before that), or "ended" (it broke, or fell silent, after it had spoken). Returns a function
+ * that closes the stream and says nothing.
  */
 export function openStream(path, onEvent, onEnd) {
   const source = new EventSource(path);
@@ -29,13 +30,16 @@ export function openStream(path, onEvent, onEnd) {
   for (const name of NAMES) {
     source.addEventListener(name, ({ data }) => {
       clearTimeout(timer);
-      timer = setTimeout(() => end("lost"), SILENCE_MS);
+      timer = setTimeout(() => end("ended"), SILENCE_MS);
       const isFirst = !heard.has(name);
       heard.add(name);
       onEvent(name, JSON.parse(data), isFirst);
     });
   }
   // The browser would reopen it by itself, but never after a refusal, and with the wait that it likes.
-  source.addEventListener("error", () => end(source.readyState === EventSource.CLOSED && heard.size === 0 ? "refused" : "lost"));
+  source.addEventListener("error", () => {
+    if (heard.size > 0) end("ended");
+    else end(source.readyState === EventSource.CLOSED ? "refused" : "lost");
+  });
   return close;
 }

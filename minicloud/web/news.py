@@ -44,8 +44,23 @@ class _Reachability:
     def is_down(self) -> bool:
         return self.healthy is False or self.answers is False
 
-    def learn(self, healthy: bool | None, answers: bool | None) -> None:
-        """Take what is known now. Silence about a member leaves things as they were."""
+    def learn(self, healthy: bool | None, answers: bool | None) -> str | None:
+        """Take what is known now, and return the kind of news that it is, if any.
+
+        Silence about a member leaves things as they were, until the leader says something new: where nobody asks the
+        member any more, what it answered to the last question is older than that, and counts no longer.
+        """
+        was_down = self.is_down
+        if answers is None and healthy is not None and healthy is not self.healthy:
+            if self.healthy:
+                was_down = False  # It was heard until now: this outage is one of its own.
+            self.answers = None
+        self._take(healthy, answers)
+        if self.is_down == was_down:
+            return None
+        return "unreachable" if self.is_down else "reachable"
+
+    def _take(self, healthy: bool | None, answers: bool | None) -> None:
         if healthy is not None:
             self.healthy = healthy
         elif answers:
@@ -138,7 +153,6 @@ class News:
             if member.node_id == status.node_id:
                 continue
             known = self._reachability.setdefault(member.node_id, _Reachability())
-            was_down = known.is_down
-            known.learn(seen.healthy, self._answers(member))
-            if known.is_down != was_down:
-                self._add("unreachable" if known.is_down else "reachable", node_id=member.node_id)
+            kind = known.learn(seen.healthy, self._answers(member))
+            if kind is not None:
+                self._add(kind, node_id=member.node_id)

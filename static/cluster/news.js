@@ -5,6 +5,8 @@ import { timeOfDay } from "../text.js";
 
 /** As many as the node keeps. */
 const SHOWN_ITEMS = 100;
+/** How often it is looked whether another day has begun: what was today needs its date then. */
+const LOOK_MS = 1000;
 
 const SENTENCES = {
   started: ({ node_id: node }) => ["none", `${node} started`],
@@ -23,11 +25,17 @@ const SENTENCES = {
 /** Starts the list; returns `add(items, isAll)`, `clear()`, and `leaderlessSince()`, a time of day or "". */
 export function startNews() {
   let items = [];
+  let shownOn = "";
 
   function show() {
+    shownOn = today();
     $("news").replaceChildren(...items.map(entry));
     $("news-empty").hidden = items.length > 0;
   }
+
+  setInterval(() => {
+    if (items.length > 0 && shownOn !== today()) show();
+  }, LOOK_MS);
 
   return {
     add(came, isAll) {
@@ -74,9 +82,13 @@ function entry(item) {
   return root;
 }
 
+function today() {
+  return new Date().toDateString();
+}
+
 /** The time of day; with the date where it was not today. */
 function timeOf({ at }) {
   const date = new Date(at * 1000);
   const time = timeOfDay(date);
-  return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
+  return date.toDateString() === today() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
 }

@@ -7,7 +7,7 @@ are the test's. So how long something takes is a matter of the page's own interv
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 from twisted.internet import reactor
@@ -50,11 +50,21 @@ NODE = """(() => {
     const {fetch} = window;
     const open = new Set();
     const node = window.node = {
-        streams: true, frozen: false, answerMs: 0, everyMs: null, told: null, asked: 0, answers: 0,
+        /** Whether it gives streams: true, false, or where something on the way keeps what it says, "held", or ends them, "cut". */
+        streams: true,
+        frozen: false, gone: false, answerMs: 0, told: null, asked: 0, answers: 0, opened: 0, questions: [],
         /** Speaks on the open streams, now and with each interval; a frozen node says nothing. */
         speak() {
             if (node.frozen) return;
             for (const source of open) for (const [name, said] of Object.entries(node.told)) source.hear(name, said);
+        },
+        /** Ends the open streams, as something on the way may, and as the system does for a process that is gone. */
+        cut() {
+            for (const source of [...open]) source.fail(0);
+        },
+        /** Loses the open streams, and nobody is told: the machine is gone, and no packet says so. */
+        lose() {
+            open.clear();
         },
     };
     window.EventSource = class extends EventTarget {
@@ -62,12 +72,21 @@ NODE = """(() => {
         readyState = 0;
         constructor() {
             super();
-            if (!node.streams) return void setTimeout(() => this.fail());
+            node.opened += 1;
+            if (node.gone || node.streams === "cut") return void setTimeout(() => this.fail(0));
+            if (!node.streams) return void setTimeout(() => this.fail(2));
+            if (node.streams === "held") return;
             open.add(this);
             setTimeout(() => node.speak());
         }
         hear(name, said) { this.dispatchEvent(new MessageEvent(name, {data: JSON.stringify(said)})); }
-        fail() { this.close(); this.dispatchEvent(new Event("error")); }
+        /** Ends; a browser goes on connecting (0) by itself, but for one that was refused (2). */
+        fail(state) {
+            open.delete(this);
+            if (this.readyState === 2) return;
+            this.readyState = state;
+            this.dispatchEvent(new Event("error"));
+        }
         close() { this.readyState = 2; open.delete(this); }
     };
     window.fetch = (path, options) => {
@@ -76,6 +95,8 @@ NODE = """(() => {
             options.signal.addEventListener("abort", () => reject(options.signal.reason));
             const told = JSON.stringify(node.told);
             node.asked += 1;
+            node.questions.push(String(path));
+            if (node.gone) return void reject(new TypeError("Failed to fetch"));
             if (!node.frozen) setTimeout(() => { node.answers += 1; resolve(new Response(told)); }, node.answerMs);
         });
     };
@@ -89,18 +110,34 @@ class ClockedPage:
     page: Page
 
     @classmethod
-    async def open(cls, browser: Browser, url: str, *, streams: bool, answer_ms: int = 0) -> ClockedPage:
-        """Open a dashboard at time 0, with what its node says now, and return when it has said that once."""
+    async def open(
+        cls, browser: Browser, url: str, *, streams: bool | Literal["held"], answer_ms: int = 0
+    ) -> ClockedPage:
+        """Open a dashboard, with what its node says now, and return when it has said that once."""
+        clocked = await cls.load(browser, url, streams=streams, answer_ms=answer_ms)
+        assert await clocked.pass_until("document.getElementById('live').dataset.state === 'live'", 1000) is not None
+        return clocked
+
+    @classmethod
+    async def load(
+        cls,
+        browser: Browser,
+        url: str,
+        *,
+        streams: bool | Literal["held"],
+        answer_ms: int = 0,
+        before: str = "",
+    ) -> ClockedPage:
+        """Open a dashboard, and return at time 0. A script may run before those of the page."""
         page = await browser.open(url)
         told = await page.evaluate("fetch('/events?format=json').then((answer) => answer.json())")
         setting = {"told": told, "streams": streams, "answerMs": answer_ms}
-        source = f"{CLOCK}\n{NODE}\nObject.assign(window.node, {json.dumps(setting)});"
+        source = f"{CLOCK}\n{NODE}\nObject.assign(window.node, {json.dumps(setting)});\n{before}"
         await page.command("Page.addScriptToEvaluateOnNewDocument", source=source)
         # Unlike a reload, this is answered when the new document is there: nothing is asked of the one that goes.
         await page.command("Page.navigate", url=url)
         clocked = cls(page)
         await clocked._loaded()
-        assert await clocked.pass_until("document.getElementById('live').dataset.state === 'live'", 1000) is not None
         return clocked
 
     async def _loaded(self) -> None:
@@ -115,6 +152,10 @@ class ClockedPage:
     async def pass_until(self, condition: str, limit_ms: int) -> int | None:
         """Let time pass until the condition holds: return how much, or None where that takes longer than the limit."""
         return await self.page.evaluate(f"passUntil(() => {condition}, {limit_ms})")
+
+    async def pass_time(self, ms: int) -> None:
+        """Let so much time pass."""
+        assert await self.pass_until("false", ms) is None
 
     async def speaks_each(self, interval_ms: int = round(CLUSTER_INTERVAL_S * 1000)) -> None:
         """Have the node speak on its streams from now on, the first time at once."""

@@ -1,5 +1,6 @@
 """The list of what happened."""
 
+import datetime
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest_twisted
 
 from minicloud.raft.configuration import Configuration, Suffrage
 from tests.dashboard.browser import Browser, Page
+from tests.dashboard.page_clock import ClockedPage
 from tests.dashboard.stage import Stage
 
 NEWEST = "document.querySelector('#news li').innerText"
@@ -107,3 +109,52 @@ async def test_news_of_the_node_arrive_as_they_happen(browser: Browser, stage: S
     assert await page.text("news-said") == "node4 joined as a learner."
     stage.cluster.leader = members[1]
     await page.until(f"{NEWEST}.includes('node2 leads in term 1')")
+
+
+DAY = datetime.date(2025, 6, 10)
+CALENDAR = """(() => {
+    const Real = Date;
+    window.Date = class extends Real {
+        constructor(...parts) { super(...(parts.length === 0 ? [window.today] : parts)); }
+        static now() { return window.today; }
+    };
+})();"""
+"""The time of day in the page is window.today, in milliseconds since the epoch."""
+TIMES = "[...document.querySelectorAll('#news time')].map((time) => [time.textContent, time.dateTime])"
+
+
+def at(day: datetime.date, hours: int, minutes: int, seconds: int) -> float:
+    """Return a time of day, of this machine and its browser, in seconds since the epoch."""
+    return datetime.datetime.combine(day, datetime.time(hours, minutes, seconds)).timestamp()
+
+
+def iso(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_date_stands_where_it_was_not_today_also_after_midnight(browser: Browser, stage: Stage) -> None:
+    yesterday, today = at(DAY - datetime.timedelta(1), 23, 59, 59), at(DAY, 9, 26, 53)
+    now = f"window.today = {at(DAY, 12, 0, 0) * 1000};"
+    clocked = await ClockedPage.load(browser, stage.url(), streams=True, before=now + CALENDAR)
+    items = [
+        {"number": 1, "at": yesterday, "kind": "started", "node_id": "node1"},
+        {"number": 2, "at": today, "kind": "no_leader", "term": 6},
+    ]
+    await clocked.page.evaluate(f"node.told.news.items = {json.dumps(items)}; node.told.cluster.status.leader_id = null")
+    assert await clocked.pass_until("document.querySelectorAll('#news li').length === 2", 1000) is not None
+    assert await clocked.page.evaluate(TIMES) == [["09:26:53", iso(today)], ["2025-06-09 23:59:59", iso(yesterday)]]
+    assert (await clocked.page.text("banner-text")).endswith(" Without a leader since 09:26:53.")
+    await clocked.freeze()  # It is for the page itself to know the date.
+    await clocked.page.evaluate(f"window.today = {at(DAY + datetime.timedelta(1), 0, 0, 0) * 1000}")
+    assert await clocked.pass_until(f"{TIMES}[0][0] === '2025-06-10 09:26:53'", 2000) is not None
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_list_stays_as_it_is_while_nothing_happens(browser: Browser, stage: Stage) -> None:
+    """What is marked in it stays marked."""
+    clocked = await ClockedPage.open(browser, stage.url(), streams=True)
+    await clocked.speaks_each()
+    await clocked.page.evaluate("window.first = document.querySelector('#news li')")
+    await clocked.pass_time(5000)
+    assert await clocked.page.evaluate("window.first.isConnected")

@@ -5,6 +5,7 @@ import json
 import pytest_twisted
 
 from tests.dashboard.browser import Browser, Page
+from tests.dashboard.page_clock import ClockedPage
 from tests.dashboard.stage import Stage
 
 DASH = "\u2013"
@@ -114,6 +115,42 @@ async def test_the_licence_of_the_plotting_library_is_served_beside_it(browser: 
     assert "uPlot (v1.6.32)" in await page.evaluate(
         "fetch('/static/vendor/uplot/uPlot.iife.min.js').then((answer) => answer.text())"
     )
+
+
+CHARTS = """(() => {
+    let real;
+    window.charts = [];
+    Object.defineProperty(window, "uPlot", {
+        get: () => real && class { constructor(...parts) { const made = new real(...parts); charts.push(made); return made; } },
+        set: (script) => { real = script; },
+    });
+})();"""
+"""Takes note of the charts that are made."""
+FRAME = "new Promise((resolve) => requestAnimationFrame(() => resolve(null)))"
+"""The page has drawn what it was about to draw."""
+PLOTTED = "charts.map((chart) => chart.data[0])"
+
+
+def samples(begin: float, *values: float) -> list[dict[str, float]]:
+    """Return samples of each second from a time on, with a number of reads in each second."""
+    return [
+        {"number": number, "at": begin + number, "gets_per_s": value} for number, value in enumerate(values, start=1)
+    ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_plots_of_one_node_have_nothing_of_another(browser: Browser, stage: Stage) -> None:
+    clocked = await ClockedPage.load(browser, stage.url(), streams=True, before=CHARTS)
+    page = clocked.page
+    await page.evaluate(f"node.told.rates.samples = {json.dumps(samples(1000, 5, 6, 7))}")
+    assert await clocked.pass_until("document.getElementById('live').dataset.state === 'live'", 1000) is not None
+    await page.evaluate(FRAME)
+    assert await page.evaluate(PLOTTED) == [[1001, 1002, 1003]] * 3
+    other = json.dumps(samples(1010, 8, 9))
+    await page.evaluate(f"node.told.cluster.status.node_id = 'node2'; node.told.rates.samples = {other}; node.speak()")
+    assert await page.text("served-node") == "node2"
+    await page.evaluate(FRAME)
+    assert await page.evaluate(PLOTTED) == [[1011, 1012]] * 3
 
 
 @pytest_twisted.ensureDeferred

@@ -87,7 +87,7 @@ async def test_polls_tell_what_a_stream_would(browser: Browser, cluster: Cluster
         await page.until(f"{POLLED}.length >= 2")
         assert await page.text("served-node") == served
         assert await page.text("fact-leader") == leader
-        assert "asked each second" in await page.evaluate("document.getElementById('live').title")
+        await page.until("document.getElementById('live-because').textContent.includes('asked each second')")
         assert send(cluster, "POST", "/raft/transfer", json.dumps({"node_id": heir}).encode()) == 204
         await page.until(f"document.getElementById('fact-leader').textContent === {heir!r}")
         await page.until(f"document.querySelector('#news').textContent.includes('{heir} leads in term')")

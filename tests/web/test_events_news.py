@@ -172,6 +172,58 @@ def test_a_member_that_answers_is_back_though_this_node_leads_no_more(scene):
     assert scene.look() == [("reachable", "node3", None, None)]
 
 
+def test_what_was_asked_once_does_not_outlive_what_the_leader_hears():
+    """A page that is closed leaves behind what it saw: that a member did not answer, for how long nobody knows."""
+    leader = Scene("node1")
+    leader.healthy["node3"] = leader.answers["node3"] = False
+    assert leader.look() == [("unreachable", "node3", None, None)]
+    leader.answers.clear()
+    assert leader.look() == []
+    leader.healthy["node3"] = True
+    assert leader.look() == [("reachable", "node3", None, None)]
+    leader.healthy["node3"] = False
+    assert leader.look() == [("unreachable", "node3", None, None)]
+    leader.healthy["node3"] = True
+    assert leader.look() == [("reachable", "node3", None, None)]
+    leader.answers["node3"] = True
+    assert leader.look() == []
+
+
+def test_a_page_that_is_closed_brings_nobody_back():
+    """The leader has heard it all the time; over HTTP it did not answer, and nobody asks any more."""
+    leader = Scene("node1")
+    leader.healthy["node3"], leader.answers["node3"] = True, False
+    assert leader.look() == [("unreachable", "node3", None, None)]
+    leader.answers.clear()
+    assert leader.look() == []
+    leader.answers["node3"] = False
+    assert leader.look() == []
+    leader.answers["node3"] = True
+    assert leader.look() == [("reachable", "node3", None, None)]
+
+
+def test_an_outage_is_not_lost_in_what_was_asked_before_it():
+    leader = Scene("node1")
+    leader.healthy["node3"], leader.answers["node3"] = True, False
+    leader.look()
+    leader.answers.clear()
+    leader.look()
+    leader.healthy["node3"] = False
+    assert leader.look() == [("unreachable", "node3", None, None)], "it was heard until now"
+    leader.healthy["node3"] = True
+    assert leader.look() == [("reachable", "node3", None, None)]
+
+
+@pytest.mark.parametrize(("healthy", "told"), [(False, []), (True, [("reachable", "node3", None, None)])])
+def test_a_new_leader_says_more_than_what_was_asked_before(scene, healthy, told):
+    scene.answers["node3"] = False
+    assert scene.look() == [("unreachable", "node3", None, None)]
+    scene.answers.clear()
+    scene.look()
+    scene.healthy["node3"] = healthy
+    assert scene.look() == told
+
+
 def test_this_node_is_never_unreachable_to_itself(scene):
     scene.healthy["node2"] = scene.answers["node2"] = False
     assert scene.look() == []
