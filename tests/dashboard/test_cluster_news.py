@@ -141,7 +141,9 @@ async def test_the_date_stands_where_it_was_not_today_also_after_midnight(browse
         {"number": 1, "at": yesterday, "kind": "started", "node_id": "node1"},
         {"number": 2, "at": today, "kind": "no_leader", "term": 6},
     ]
-    await clocked.page.evaluate(f"node.told.news.items = {json.dumps(items)}; node.told.cluster.status.leader_id = null")
+    await clocked.page.evaluate(
+        f"node.told.news.items = {json.dumps(items)}; node.told.cluster.status.leader_id = null"
+    )
     assert await clocked.pass_until("document.querySelectorAll('#news li').length === 2", 1000) is not None
     assert await clocked.page.evaluate(TIMES) == [["09:26:53", iso(today)], ["2025-06-09 23:59:59", iso(yesterday)]]
     assert (await clocked.page.text("banner-text")).endswith(" Without a leader since 09:26:53.")
