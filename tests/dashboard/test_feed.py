@@ -84,14 +84,20 @@ async def test_a_stream_that_is_refused_makes_the_page_poll_at_once(browser: Bro
     page.expect("status of 503")
 
 
-@pytest_twisted.ensureDeferred
-async def test_why_the_node_is_asked_is_read_with_the_keyboard_alone(
-    browser: Browser, stage: Stage, make_proxy: Any
-) -> None:
+async def without_stream(browser: Browser, make_proxy: Any) -> tuple[Any, Page]:
+    """Open a page whose streams are refused on the way, and which says so; returns what is in the middle, too."""
     proxy, url = make_proxy("refuse")
     page = await browser.open(url)
     page.expect("status of 503")
     await page.until("!document.getElementById('live-why').hidden")
+    return proxy, page
+
+
+@pytest_twisted.ensureDeferred
+async def test_why_the_node_is_asked_is_read_with_the_keyboard_alone(
+    browser: Browser, stage: Stage, make_proxy: Any
+) -> None:
+    proxy, page = await without_stream(browser, make_proxy)
     text = "document.getElementById('live-because')"
     assert not await page.evaluate(f"{text}.checkVisibility()")
     await page.evaluate("document.getElementById('to-keys').focus()")
@@ -112,10 +118,7 @@ async def test_why_the_node_is_asked_is_read_with_the_keyboard_alone(
 async def test_what_opens_below_the_head_is_in_sight_however_its_line_breaks(
     browser: Browser, make_proxy: Any, box: str
 ) -> None:
-    _proxy, url = make_proxy("refuse")
-    page = await browser.open(url)
-    page.expect("status of 503")
-    await page.until("!document.getElementById('live-why').hidden")
+    _proxy, page = await without_stream(browser, make_proxy)
     await page.evaluate(f"document.getElementById('{box}').open = true")
     sides = f"""(() => {{
         const place = document.querySelector("#{box} .token-form").getBoundingClientRect();

@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.harness.ports import free_ports
@@ -87,14 +87,22 @@ class NodeProcess:
 
     def wait_for(self, path: str) -> NodeProcess:
         """Return when a path answers with 200."""
+        return self.wait_until(lambda: self._answers_200(path), f"{path} answers 200")
+
+    def _answers_200(self, path: str) -> bool:
+        try:
+            return self.ask("GET", path)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def wait_until(self, holds: Callable[[], object], what: str) -> NodeProcess:
+        """Return when something holds, which must come about while the process lives."""
         deadline = time.monotonic() + START_LIMIT_S
-        while True:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.ask("GET", path)[0] == 200:
-                    return self
-            assert self.process.poll() is None, f"it has ended: {self.log}"
-            assert time.monotonic() < deadline, f"{path} does not answer 200: {self.log}"
+        while not holds():
+            assert self.process.poll() is None, f"it has ended before {what}: {self.log}"
+            assert time.monotonic() < deadline, f"not so that {what}: {self.log}"
             time.sleep(0.05)
+        return self
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return the exit status."""
